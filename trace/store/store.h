@@ -29,18 +29,18 @@ struct CpuidRow {
 };
 
 struct TraceHeader {
-  uint32_t format_version = 0;       // filled by the writer
-  uint32_t needs_reader_version = 0; // a reader older than this must refuse
+  uint32_t format_version = 0;        // filled by the writer
+  uint32_t needs_reader_version = 0;  // a reader older than this must refuse
   uint32_t abi_version = 0;
   std::string mode = "strict";
   std::vector<std::string> argv;
   std::vector<std::string> environment;
   std::string working_directory;
-  std::string program;               // the resolved path
+  std::string program;  // the resolved path
   std::string ckpt_version;
-  std::string kernel;                // uname release
+  std::string kernel;  // uname release
   uint64_t zone_base = 0;
-  uint64_t started_ns = 0;           // CLOCK_REALTIME
+  uint64_t started_ns = 0;  // CLOCK_REALTIME
   uint64_t tsc_hz = 0;
   uint64_t xcr0 = 0;
   uint32_t xsave_bytes = 0;
@@ -50,14 +50,14 @@ struct TraceHeader {
 
 struct TraceEnd {
   abi::EndHow how = abi::EndHow::lost;
-  int64_t status = 0;                // exit status, or the signal
+  int64_t status = 0;  // exit status, or the signal
   uint64_t events = 0;
   uint64_t ended_ns = 0;
-  uint64_t children = 0;             // processes that ran unrecorded
+  uint64_t children = 0;  // processes that ran unrecorded
   uint64_t slow_entries = 0;
-  uint64_t inexact_event = 0;        // first event past which replay is not exact, or 0
-  bool discarded = false;            // recording stopped early (full disk)
-  std::string note;                  // why, one line
+  uint64_t inexact_event = 0;  // first event past which replay is not exact, or 0
+  bool discarded = false;      // recording stopped early (full disk)
+  std::string note;            // why, one line
   bool has_final_hash = false;
   std::vector<std::string> refused;  // calls without a row: "syscall 999 (3 times)"
 };
