@@ -28,6 +28,7 @@ enum class Handler : uint8_t {
   none,
   // memory.cc
   map, unmap, remap, protect, program_break, advise, shm_attach, shm_detach,
+  write_process,  // process_vm_writev: a write to this or another recorded process is refused
   // tasks.cc
   clone, clone3, fork, vfork, exec, exit, exit_group, set_tid_address, set_robust_list, get_robust_list, rseq,
   arch_prctl, prctl, yield,
@@ -38,22 +39,25 @@ enum class Handler : uint8_t {
   // files.cc: calls that change which descriptors exist, and calls with their own non-blocking form
   close, close_range, dup, fcntl, ioctl, receive, receive_message, receive_messages, send_message, send_messages,
   poll, select, epoll_wait, read_vector, open, set_limit,
+  subcall,        // one argument picks the operation: sub_row() in model/subcalls.h has its verdict and accesses
   // time.cc
   sleep, clock_sleep,
 };
 
-// How many bytes an access touches.
+// How many bytes an access touches: what the kind says, and `plus` more.
 enum class Size : uint8_t {
   bytes,           // `scale` bytes
   argument,        // argument `from`, times `scale`
   returned,        // the result, times `scale`
-  value_result,    // *(uint32_t *)argument `from` after the call, at most its value before
+  returned_up_to,  // the result, but at most argument `from`; both times `scale`. The argument is the buffer's room
+  value_result,    // *(uint32_t *)argument `from` after the call, at most its value before; times `scale`
   text,            // up to and with the terminating zero
   iovec,           // argument `from` iovecs; an output is bounded by the result
   message,         // a msghdr; its name, control and iovec memory, bounded by the result
   messages,        // result times mmsghdr
   strings,         // a vector of texts (argv): kept as one part per text, at most 64
-  fd_sets,         // an fd_set for argument `from` descriptors
+  fd_sets,         // an fd_set for argument `from` descriptors: whole 8-byte words
+  pages,           // one byte for each 4 KiB page begun by argument `from` bytes
 };
 
 enum class When : uint8_t {
@@ -71,15 +75,16 @@ struct Access {
   uint8_t from;
   When when;          // for outputs
   uint8_t spare;
-  uint16_t spare2;
+  uint16_t plus;      // bytes in front of what `size` counts: the type of a System V message, the head of a file handle
   uint32_t scale;
 };
 
 inline constexpr int kMaxAccesses = 6;
+inline constexpr uint8_t kNoRow = 0xff;
 
 struct Row {
   uint16_t number;
-  uint8_t arguments;      // how many the call takes
+  uint8_t arguments;      // how many the call takes; kNoRow if this is not a row
   Replay replay;
   Wait wait;
   uint8_t wait_fd;
