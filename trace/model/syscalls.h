@@ -7,6 +7,9 @@
 #include "trace/model/builder.h"
 #include "trace/model/numbers.h"
 
+// Hidden, so that position-independent code gets here without the global offset table.
+#pragma GCC visibility push(hidden)
+
 namespace ckpt::model {
 
 struct SyscallTable {
@@ -75,8 +78,7 @@ static_assert(every_number_has_one_row(listed()), "give the new syscall a row an
 
 }  // namespace rows
 
-// Hidden, so that position-independent code reads it without the global offset table.
-[[gnu::visibility("hidden")]] inline constexpr SyscallTable kSyscalls = rows::listed().table;
+inline constexpr SyscallTable kSyscalls = rows::listed().table;
 
 // The row of a syscall, or null if the number means nothing.
 constexpr const Row* row_of(uint32_t nr) {
@@ -85,3 +87,5 @@ constexpr const Row* row_of(uint32_t nr) {
 }
 
 }  // namespace ckpt::model
+
+#pragma GCC visibility pop
