@@ -29,9 +29,13 @@ struct WaitRule {
   uint8_t fd = 0;
 };
 inline constexpr WaitRule always{Wait::always};
-constexpr WaitRule by_fd(uint8_t argument) { return {Wait::by_fd, argument}; }
+constexpr WaitRule by_fd(uint8_t argument) {
+  return {Wait::by_fd, argument};
+}
 
-constexpr Handler by(Handler handler) { return handler; }
+constexpr Handler by(Handler handler) {
+  return handler;
+}
 
 struct SizeRule {
   Size size;
@@ -39,26 +43,58 @@ struct SizeRule {
   uint32_t scale = 1;
   uint16_t plus = 0;
 };
-constexpr SizeRule bytes(uint32_t count) { return {Size::bytes, 0, count}; }
-constexpr SizeRule argument(uint8_t from, uint32_t scale = 1) { return {Size::argument, from, scale}; }
-constexpr SizeRule returned(uint32_t scale = 1) { return {Size::returned, 0, scale}; }
-constexpr SizeRule returned_up_to(uint8_t from, uint32_t scale = 1) { return {Size::returned_up_to, from, scale}; }
-constexpr SizeRule value_result(uint8_t from, uint32_t scale = 1) { return {Size::value_result, from, scale}; }
-constexpr SizeRule text() { return {Size::text}; }
-constexpr SizeRule iovec(uint8_t from) { return {Size::iovec, from}; }
-constexpr SizeRule message() { return {Size::message}; }
-constexpr SizeRule messages() { return {Size::messages}; }
-constexpr SizeRule strings() { return {Size::strings}; }
-constexpr SizeRule fd_sets(uint8_t from) { return {Size::fd_sets, from}; }
-constexpr SizeRule pages(uint8_t from) { return {Size::pages, from}; }
-constexpr SizeRule plus(uint16_t head, SizeRule rest) { return {rest.size, rest.from, rest.scale, head}; }
+constexpr SizeRule bytes(uint32_t count) {
+  return {Size::bytes, 0, count};
+}
+constexpr SizeRule argument(uint8_t from, uint32_t scale = 1) {
+  return {Size::argument, from, scale};
+}
+constexpr SizeRule returned(uint32_t scale = 1) {
+  return {Size::returned, 0, scale};
+}
+constexpr SizeRule returned_up_to(uint8_t from, uint32_t scale = 1) {
+  return {Size::returned_up_to, from, scale};
+}
+constexpr SizeRule value_result(uint8_t from, uint32_t scale = 1) {
+  return {Size::value_result, from, scale};
+}
+constexpr SizeRule text() {
+  return {Size::text};
+}
+constexpr SizeRule iovec(uint8_t from) {
+  return {Size::iovec, from};
+}
+constexpr SizeRule message() {
+  return {Size::message};
+}
+constexpr SizeRule messages() {
+  return {Size::messages};
+}
+constexpr SizeRule strings() {
+  return {Size::strings};
+}
+constexpr SizeRule fd_sets(uint8_t from) {
+  return {Size::fd_sets, from};
+}
+constexpr SizeRule pages(uint8_t from) {
+  return {Size::pages, from};
+}
+constexpr SizeRule plus(uint16_t head, SizeRule rest) {
+  return {rest.size, rest.from, rest.scale, head};
+}
 
 constexpr Access access_of(uint8_t argument, uint8_t direction, SizeRule rule) {
   return Access{argument, direction, rule.size, rule.from, When::success, 0, rule.plus, rule.scale};
 }
-constexpr Access in(uint8_t argument, SizeRule rule) { return access_of(argument, kIn, rule); }
-constexpr Access out(uint8_t argument, SizeRule rule) { return access_of(argument, kOut, rule); }
-constexpr Access inout(uint8_t argument, SizeRule rule) { return access_of(argument, kInOut, rule); }
+constexpr Access in(uint8_t argument, SizeRule rule) {
+  return access_of(argument, kIn, rule);
+}
+constexpr Access out(uint8_t argument, SizeRule rule) {
+  return access_of(argument, kOut, rule);
+}
+constexpr Access inout(uint8_t argument, SizeRule rule) {
+  return access_of(argument, kInOut, rule);
+}
 constexpr Access when_always(Access access) {
   access.when = When::always;
   return access;

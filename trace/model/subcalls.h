@@ -19,9 +19,9 @@ inline constexpr int kMaxSubAccesses = 2;
 struct SubRow {
   uint32_t key;
   Replay replay;
-  Wait wait;              // never or always
-  uint8_t refuse_errno;   // as it is; never 0 in a refusal
-  uint8_t agent;          // 1: the agent has to do or see it; prctls.inc and its like say why
+  Wait wait;             // never or always
+  uint8_t refuse_errno;  // as it is; never 0 in a refusal
+  uint8_t agent;         // 1: the agent has to do or see it; prctls.inc and its like say why
   uint8_t accesses;
   Access access[kMaxSubAccesses];
 };
@@ -30,9 +30,14 @@ enum class FutexKind : uint8_t {
   unknown,  // ENOSYS
   wait,     // sleeps while *word == value
   wake,
-  requeue, cmp_requeue, wake_op,
-  lock_pi, trylock_pi, unlock_pi,  // the kernel writes the word
-  wait_requeue_pi, cmp_requeue_pi,
+  requeue,
+  cmp_requeue,
+  wake_op,
+  lock_pi,
+  trylock_pi,
+  unlock_pi,  // the kernel writes the word
+  wait_requeue_pi,
+  cmp_requeue_pi,
 };
 enum class FutexTime : uint8_t {
   none,      // argument 3 is a count, or nothing
@@ -50,7 +55,9 @@ namespace rows {
 
 struct ByAgent {};
 inline constexpr ByAgent by_agent{};
-constexpr void add(SubRow& row, ByAgent) { row.agent = 1; }
+constexpr void add(SubRow& row, ByAgent) {
+  row.agent = 1;
+}
 
 template <class... Items>
 constexpr SubRow sub(uint32_t key, Verdict verdict, Items... items) {
@@ -62,7 +69,9 @@ constexpr SubRow sub(uint32_t key, Verdict verdict, Items... items) {
   return made;
 }
 
-constexpr uint32_t pair_key(uint32_t first, uint32_t second) { return first << 16 | second; }
+constexpr uint32_t pair_key(uint32_t first, uint32_t second) {
+  return first << 16 | second;
+}
 
 template <int kCount>
 struct SubTable {
@@ -164,11 +173,21 @@ static_assert(rows::keys_are_unique(kIoctls) && rows::keys_are_unique(kFcntls) &
               rows::keys_are_unique(kArchPrctls) && rows::keys_are_unique(kIpcs) && rows::keys_are_unique(kKeyctls) &&
               rows::keys_are_unique(kSockopts));
 
-constexpr const SubRow* ioctl_row(uint32_t request) { return rows::find(kIoctls, request); }
-constexpr const SubRow* fcntl_row(uint32_t command) { return rows::find(kFcntls, command); }
-constexpr const SubRow* prctl_row(uint32_t option) { return rows::find(kPrctls, option); }
-constexpr const SubRow* arch_prctl_row(uint32_t option) { return rows::find(kArchPrctls, option); }
-constexpr const SubRow* keyctl_row(uint32_t operation) { return rows::find(kKeyctls, operation); }
+constexpr const SubRow* ioctl_row(uint32_t request) {
+  return rows::find(kIoctls, request);
+}
+constexpr const SubRow* fcntl_row(uint32_t command) {
+  return rows::find(kFcntls, command);
+}
+constexpr const SubRow* prctl_row(uint32_t option) {
+  return rows::find(kPrctls, option);
+}
+constexpr const SubRow* arch_prctl_row(uint32_t option) {
+  return rows::find(kArchPrctls, option);
+}
+constexpr const SubRow* keyctl_row(uint32_t operation) {
+  return rows::find(kKeyctls, operation);
+}
 // `nr` is that of shmctl, semctl or msgctl.
 constexpr const SubRow* ipc_row(uint32_t nr, uint32_t command) {
   return command > 0xffff ? nullptr : rows::find(kIpcs, rows::pair_key(nr, command));
@@ -186,35 +205,47 @@ constexpr FutexRow futex_row(uint32_t operation) {
 // Whether one argument of the call picks the operation.
 constexpr bool has_subcalls(uint32_t nr) {
   return nr == __NR_ioctl || nr == __NR_fcntl || nr == __NR_prctl || nr == __NR_arch_prctl || nr == __NR_keyctl ||
-         nr == __NR_shmctl || nr == __NR_semctl || nr == __NR_msgctl || nr == __NR_getsockopt ||
-         nr == __NR_setsockopt;
+         nr == __NR_shmctl || nr == __NR_semctl || nr == __NR_msgctl || nr == __NR_getsockopt || nr == __NR_setsockopt;
 }
 
 constexpr const SubRow* sub_row(uint32_t nr, const uint64_t* args) {
   auto low = [args](int index) { return static_cast<uint32_t>(args[index]); };
   switch (nr) {
-    case __NR_ioctl: return ioctl_row(low(1));
-    case __NR_fcntl: return fcntl_row(low(1));
-    case __NR_prctl: return prctl_row(low(0));
-    case __NR_arch_prctl: return arch_prctl_row(low(0));
-    case __NR_keyctl: return keyctl_row(low(0));
+    case __NR_ioctl:
+      return ioctl_row(low(1));
+    case __NR_fcntl:
+      return fcntl_row(low(1));
+    case __NR_prctl:
+      return prctl_row(low(0));
+    case __NR_arch_prctl:
+      return arch_prctl_row(low(0));
+    case __NR_keyctl:
+      return keyctl_row(low(0));
     case __NR_shmctl:
-    case __NR_msgctl: return ipc_row(nr, low(1));
-    case __NR_semctl: return ipc_row(nr, low(2));
+    case __NR_msgctl:
+      return ipc_row(nr, low(1));
+    case __NR_semctl:
+      return ipc_row(nr, low(2));
     case __NR_getsockopt:
-    case __NR_setsockopt: return sockopt_row(nr, low(1), low(2));
-    default: return nullptr;
+    case __NR_setsockopt:
+      return sockopt_row(nr, low(1), low(2));
+    default:
+      return nullptr;
   }
 }
 
 // What to answer when sub_row has none; 0: go by the syscall's own row.
 constexpr uint8_t missing_errno(uint32_t nr) {
   switch (nr) {
-    case __NR_ioctl: return ENOTTY;
-    case __NR_keyctl: return EOPNOTSUPP;
+    case __NR_ioctl:
+      return ENOTTY;
+    case __NR_keyctl:
+      return EOPNOTSUPP;
     case __NR_getsockopt:
-    case __NR_setsockopt: return 0;
-    default: return EINVAL;
+    case __NR_setsockopt:
+      return 0;
+    default:
+      return EINVAL;
   }
 }
 

@@ -20,16 +20,18 @@ namespace rows {
 
 struct Listed {
   uint32_t count;
-  bool in_order;      // numbers rise
-  bool well_formed;   // arguments and accesses within bounds, refusals say why
+  bool in_order;     // numbers rise
+  bool well_formed;  // arguments and accesses within bounds, refusals say why
   SyscallTable table;
 };
 
-constexpr bool says_why(Verdict verdict) { return verdict.replay != Replay::refuse || *verdict.why != 0; }
+constexpr bool says_why(Verdict verdict) {
+  return verdict.replay != Replay::refuse || *verdict.why != 0;
+}
 
 constexpr bool takes_size_argument(Size size) {
-  return size == Size::argument || size == Size::returned_up_to || size == Size::value_result ||
-         size == Size::iovec || size == Size::fd_sets || size == Size::pages;
+  return size == Size::argument || size == Size::returned_up_to || size == Size::value_result || size == Size::iovec ||
+         size == Size::fd_sets || size == Size::pages;
 }
 
 constexpr bool well_formed(const Row& row) {
