@@ -19,6 +19,10 @@
 
 namespace ckpt {
 
+// The longest event a trace can hold. The agent keeps far below it.
+inline constexpr uint32_t kMaxEventBytes = 2u << 20;
+static_assert(kMaxEventBytes >= 2 * abi::kMaxPartBytes);
+
 // Bytes a part takes in an event: its header, its bytes, its padding.
 constexpr uint64_t part_room(uint64_t bytes) {
   return sizeof(abi::Part) + ((bytes + 7) & ~uint64_t{7});
