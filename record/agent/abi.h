@@ -30,6 +30,7 @@ inline constexpr uint64_t kExchangeOffset = kSharedOffset + kControlBytes;
 inline constexpr uint64_t kExchangeBytes = 4ull << 20;
 inline constexpr uint64_t kRingOffset = kExchangeOffset + kExchangeBytes;
 inline constexpr uint64_t kRingBytes = 8ull << 20;         // a power of two
+// The ring is mapped twice in a row, so that an event never wraps.
 inline constexpr uint64_t kSharedBytes = kControlBytes + kExchangeBytes + kRingBytes;
 inline constexpr uint64_t kVdsoOffset = 64ull << 20;       // the real vvar and vDSO, moved here
 inline constexpr uint64_t kVdsoBytes = 1ull << 20;
@@ -38,7 +39,7 @@ inline constexpr uint64_t kTaskSlotBytes = 128ull << 10;
 inline constexpr uint32_t kTaskSlots = 4096;
 inline constexpr uint64_t kScratchOffset = 1ull << 30;     // 1 MiB of scratch for each slot
 inline constexpr uint64_t kScratchBytes = 1ull << 20;
-static_assert(kRingOffset + kRingBytes <= kVdsoOffset);
+static_assert(kRingOffset + 2 * kRingBytes <= kVdsoOffset);
 static_assert(kTasksOffset + kTaskSlots * kTaskSlotBytes <= kScratchOffset);
 static_assert(kScratchOffset + kTaskSlots * kScratchBytes <= kZoneBytes);
 
@@ -102,6 +103,7 @@ enum class Request : uint32_t {
   refused = 6,     // args: syscall, sub-call. Something had no row
   hello = 7,       // the agent is in place
   note = 8,        // args: NoteKind, values
+  copied = 9,      // a command was carried out: results[0] says how it went
   // Replay only.
   more_events = 32,     // the ring is empty: fill it
   replay_diverged = 33, // args: Divergence, then values by kind; the event met is in the exchange buffer
@@ -186,6 +188,10 @@ struct Control {
   uint64_t tsc_hz;
   uint32_t trap_mode;                  // 0 user dispatch, 1 seccomp
   uint32_t use_fsgsbase;
+  uint32_t trap_tsc;                   // 1: rdtsc traps until its site is patched
+  uint32_t failed_line;                // nonzero: the agent met a bug of ours, with three values
+  uint64_t failed_values[3];
+  uint32_t program_stopped;            // the agent waits for ever: the supervisor is to end the process
 };
 static_assert(sizeof(Control) <= kControlBytes);
 

@@ -1,0 +1,32 @@
+// The one interface between the entry points and what stands behind them: recording
+// (record/agent/record_*.cc) or replay (replay/agent). Whichever is linked answers.
+#pragma once
+
+#include "record/agent/task.h"
+
+namespace ckpt::agent {
+
+// The program is at a system call: task->frame holds its registers, rax the number. On
+// return the frame is what the program goes on with.
+void on_syscall(Task* task);
+// rdtsc and its kin.
+void on_instruction(Task* task, Entry kind, u32 operand);
+// A fault of the program itself, described by task->fault_*. Returns with the frame set to
+// the handler, or does not return.
+void on_fault(Task* task);
+// An interposed call was passed and `points` reached its target, or attention was asked for.
+void on_point(Task* task);
+// The supervisor interrupted a task that makes no events.
+void on_interrupt(Task* task);
+// A signal arrived that is no fault of the program: keep it.
+void on_async_signal(Task* task, int signal, const void* siginfo, void* context);
+// The program hit an instruction that traps because we asked for it.
+bool patch_site(Task* task, Entry kind, u64 site, u64 after_site, u64* tail);
+
+// A new task runs its first agent code on its own stack.
+extern "C" void ckpt_agent_task_started(Task* task);
+
+// Called once by the shim, on the program's stack, before the program's own code.
+void initialise(Task* task);
+
+}  // namespace ckpt::agent

@@ -1,0 +1,339 @@
+// Descriptors while recording: which of them can make a call wait, the calls that have a
+// non-blocking form of their own, and those that many operations hide behind.
+#include "record/agent/call.h"
+#include "record/agent/signals.h"
+#include "record/agent/turn.h"
+
+namespace ckpt::agent {
+
+using model::Handler;
+using model::Row;
+using model::SubRow;
+
+namespace {
+
+// ---- What a descriptor is ------------------------------------------------------------------
+enum : u8 { kUnknown = 0, kNeverBlocks = 1, kMayBlock = 2 };
+constexpr u32 kKnownDescriptors = 1u << 16;
+u8 descriptor_class[kKnownDescriptors];
+
+struct Stat {  // the kernel's struct stat
+  u64 device, inode, links;
+  u32 mode, user, group, pad;
+  u64 special_device;
+  u64 rest[12];
+};
+static_assert(sizeof(Stat) == 144);
+constexpr u32 kTypeMask = 0170000, kFifo = 0010000, kCharacter = 0020000, kDirectory = 0040000, kBlockDevice = 0060000,
+              kRegular = 0100000;
+constexpr u64 kNonBlock = 04000;
+
+u8 classify(u64 fd) {
+  Stat stat;
+  if (failed(raw_syscall(__NR_fstat, fd, reinterpret_cast<u64>(&stat)))) return kNeverBlocks;
+  u32 type = stat.mode & kTypeMask;
+  if (type == kRegular || type == kDirectory || type == kBlockDevice) return kNeverBlocks;
+  bool memory_device = type == kCharacter && (stat.special_device >> 8 & 0xfff) == 1;  // null, zero, urandom…
+  if (memory_device) return kNeverBlocks;
+  i64 flags = raw_syscall(__NR_fcntl, fd, 3);
+  return !failed(flags) && (flags & kNonBlock) ? kNeverBlocks : kMayBlock;
+}
+
+// ---- Waiting for one of several descriptors ---------------------------------------------------
+constexpr Timespec kNoTime{0, 0};
+
+// The argument that holds the timeout, and the one that points to a signal mask (or -1).
+struct WaitShape {
+  int timeout;
+  bool timeout_is_value;
+  int mask;
+};
+
+WaitShape wait_shape(u64 number) {
+  switch (number) {
+    case __NR_poll: return {2, true, -1};
+    case __NR_ppoll: return {2, false, 3};
+    case __NR_select: return {4, false, -1};
+    case __NR_pselect6: return {4, false, 5};
+    case __NR_epoll_pwait: return {3, true, 4};
+    case __NR_epoll_pwait2: return {3, false, 4};
+    default: return {3, true, -1};  // epoll_wait
+  }
+}
+
+bool waits_at_all(const Call& call, const WaitShape& shape) {
+  u64 timeout = call.args[shape.timeout];
+  if (shape.timeout_is_value) return static_cast<int32_t>(timeout) != 0;
+  Timespec given;
+  return !timeout || !read_program(timeout, &given) || given.seconds || given.nanoseconds;
+}
+
+// The program's temporary mask without the signals that must reach us.
+struct MaskCopy {
+  u64 bits;
+  u64 pair[2];  // pselect6's pointer and size
+  bool used;
+};
+
+bool take_mask(Task* task, const Call& call, const WaitShape& shape, MaskCopy* mask) {
+  mask->used = false;
+  if (shape.mask < 0 || !call.args[shape.mask]) return true;
+  u64 address = call.args[shape.mask];
+  if (call.number == __NR_pselect6) {
+    if (ckpt_agent_copy(mask->pair, reinterpret_cast<void*>(address), 16) != 16) return false;
+    address = mask->pair[0];
+    if (!address) return true;
+  }
+  if (!read_program(address, &mask->bits)) return false;
+  begin_temporary_mask(task, mask->bits);
+  mask->bits &= ~kNeverBlocked;
+  mask->pair[0] = reinterpret_cast<u64>(&mask->bits);
+  mask->used = true;
+  return true;
+}
+
+void point_at_mask(u64 args[6], const WaitShape& shape, MaskCopy& mask, u64 number) {
+  if (!mask.used) return;
+  args[shape.mask] = reinterpret_cast<u64>(number == __NR_pselect6 ? static_cast<void*>(mask.pair) : &mask.bits);
+}
+
+i64 wait_shared(Call& call, const WaitShape& shape, MaskCopy& mask) {
+  u64 args[6];
+  if (!use_scratch(call, args)) return perform_blocking(call, call.args);
+  u64 timeout = args[shape.timeout];
+  args[shape.timeout] = shape.timeout_is_value ? 0 : reinterpret_cast<u64>(&kNoTime);
+  Timespec no_time = kNoTime;
+  if (!shape.timeout_is_value) args[shape.timeout] = reinterpret_cast<u64>(&no_time);
+  point_at_mask(args, shape, mask, call.number);
+  i64 result = raw_syscall(call.number, args[0], args[1], args[2], args[3], args[4], args[5]);
+  if (result == 0 && waits_at_all(call, shape)) {
+    use_scratch(call, args);
+    point_at_mask(args, shape, mask, call.number);
+    result = perform_blocking(call, args);
+  } else {
+    args[shape.timeout] = timeout;
+  }
+  return copy_from_scratch(call, args, result);
+}
+
+i64 wait_for_descriptors(Call& call) {
+  Task* task = call.task;
+  WaitShape shape = wait_shape(call.number);
+  MaskCopy mask;
+  i64 result;
+  if (!take_mask(task, call, shape, &mask)) {
+    result = -kEFAULT;
+  } else if (!waits_at_all(call, shape) || alone()) {
+    u64 args[6];
+    for (int i = 0; i < 6; i++) args[i] = call.args[i];
+    point_at_mask(args, shape, mask, call.number);
+    result = perform_blocking(call, args);
+  } else {
+    result = wait_shared(call, shape, mask);
+  }
+  if (mask.used && result != -kEINTR) end_temporary_mask(task);
+  log_call(call, result);
+  return result;
+}
+
+// ---- Receiving ---------------------------------------------------------------------------------
+constexpr u64 kDontWait = 0x40;
+
+i64 wait_readable(Call& call, u64 fd) {
+  struct {
+    int fd;
+    short events, revents;
+  } poll{static_cast<int>(fd), 1, 0};
+  struct {
+    i64 seconds, microseconds;
+  } limit{0, 0};
+  u32 limit_bytes = sizeof limit;
+  raw_syscall(__NR_getsockopt, fd, 1, 20, reinterpret_cast<u64>(&limit), reinterpret_cast<u64>(&limit_bytes));
+  i64 ms = limit.seconds * 1000 + limit.microseconds / 1000;
+  Call wait = call;
+  wait.number = __NR_poll;
+  const u64 args[6] = {reinterpret_cast<u64>(&poll), 1, static_cast<u64>(ms ? ms : -1), 0, 0, 0};
+  i64 result = perform_blocking(wait, args);
+  return result == 0 ? -kEAGAIN : result;
+}
+
+// recvfrom, recvmsg, recvmmsg: without waiting first; then wait for data and try again.
+i64 receive(Call& call, int flags_argument) {
+  u64 fd = call.args[0];
+  i64 result;
+  if (alone() || (call.args[flags_argument] & kDontWait) || !descriptor_may_block(fd)) {
+    result = alone() ? perform_blocking(call, call.args) : perform(call);
+  } else if (call.row->handler == Handler::receive && (call.args[flags_argument] & 0x100)) {  // MSG_WAITALL
+    result = perform_blocking_outputs(call);
+  } else {
+    Call direct = call;
+    direct.args[flags_argument] |= kDontWait;
+    while ((result = perform(direct)) == -kEAGAIN) {
+      i64 ready = wait_readable(call, fd);
+      if (ready < 0) {
+        result = ready;
+        break;
+      }
+    }
+  }
+  log_call(call, result);
+  return result;
+}
+
+struct Iovec {
+  u64 base, bytes;
+};
+
+// readv on a pipe, socket or terminal: one flat read, then spread.
+i64 read_vector(Call& call) {
+  i64 result;
+  if (alone() || call.number != __NR_readv || !descriptor_may_block(call.args[0])) {
+    result = alone() ? perform_blocking(call, call.args) : perform(call);
+  } else {
+    u64 room = 0;
+    Iovec v;
+    for (u64 i = 0; i < call.args[2] && i < 1024 && read_program(call.args[1] + i * 16, &v); i++) room += v.bytes;
+    if (room > abi::kScratchBytes) room = abi::kScratchBytes;
+    u64 at = reinterpret_cast<u64>(scratch(call.task));
+    Call flat = call;
+    flat.number = __NR_read;
+    const u64 args[6] = {call.args[0], at, room, 0, 0, 0};
+    result = perform_blocking(flat, args);
+    i64 left = result;
+    for (u64 i = 0; left > 0 && read_program(call.args[1] + i * 16, &v); i++) {
+      u64 bytes = v.bytes < static_cast<u64>(left) ? v.bytes : static_cast<u64>(left);
+      ckpt_agent_copy(reinterpret_cast<void*>(v.base), reinterpret_cast<void*>(at), bytes);
+      at += bytes;
+      left -= static_cast<i64>(bytes);
+    }
+  }
+  log_call(call, result);
+  return result;
+}
+
+// ---- Opening -----------------------------------------------------------------------------------
+bool opens_fifo(const Call& call) {
+  bool at = call.number == __NR_openat || call.number == __NR_openat2;
+  if (!at && call.number != __NR_open) return false;
+  u64 flags = at ? call.args[2] : call.args[1];
+  if (call.number == __NR_openat2) read_program(call.args[2], &flags);
+  if (flags & kNonBlock) return false;
+  Stat stat;
+  i64 result = raw_syscall(__NR_newfstatat, at ? call.args[0] : static_cast<u64>(-100), call.args[at ? 1 : 0], reinterpret_cast<u64>(&stat), 0);
+  return !failed(result) && (stat.mode & kTypeMask) == kFifo;
+}
+
+i64 open_file(Call& call) {
+  i64 result = !alone() && opens_fifo(call) ? perform_blocking(call, call.args) : perform(call);
+  if (!failed(result)) forget_descriptor(static_cast<u64>(result));
+  log_call(call, result);
+  return result;
+}
+
+// ---- Operations behind one call ------------------------------------------------------------------
+Row row_with(const Row& outer, const SubRow& inner) {
+  Row row;
+  copy_bytes(&row, &outer, sizeof row);
+  row.accesses = inner.accesses;
+  for (int i = 0; i < inner.accesses; i++) copy_bytes(&row.access[i], &inner.access[i], sizeof row.access[i]);
+  row.wait = inner.wait;
+  return row;
+}
+
+void note_effect(const Call& call, i64 result) {
+  constexpr u64 kDupFd = 0, kDupFdCloexec = 1030, kSetFlags = 4, kNonBlockIoctl = 0x5421;
+  if (call.number == __NR_fcntl && (call.args[1] == kDupFd || call.args[1] == kDupFdCloexec) && !failed(result))
+    forget_descriptor(static_cast<u64>(result));
+  if ((call.number == __NR_fcntl && call.args[1] == kSetFlags) || (call.number == __NR_ioctl && static_cast<u32>(call.args[1]) == kNonBlockIoctl))
+    forget_all_descriptors();
+}
+
+i64 sub_call(Call& call) {
+  const SubRow* inner = model::sub_row(static_cast<u32>(call.number), call.args);
+  if (!inner) {
+    u8 missing = model::missing_errno(static_cast<u32>(call.number));
+    if (missing == 0) {
+      i64 result = perform(call);
+      log_call(call, result);
+      return result;
+    }
+    u64 which = call.number == __NR_ioctl || call.number == __NR_fcntl ? call.args[1] : call.args[0];
+    report_refused(call.number, which);
+    log_call(call, -missing);
+    return -missing;
+  }
+  Row row = row_with(*call.row, *inner);
+  Call exact = call;
+  exact.row = &row;
+  for (int i = 0; i < row.accesses; i++)
+    if (row.access[i].size == model::Size::value_result) read_program(call.args[row.access[i].from], &exact.before[i]);
+  i64 result;
+  if (inner->replay == model::Replay::refuse)
+    result = -static_cast<i64>(inner->refuse_errno);
+  else if (inner->wait == model::Wait::always)
+    result = perform_blocking_outputs(exact);
+  else
+    result = perform(exact);
+  note_effect(call, result);
+  log_call_as(exact, result, row);
+  return result;
+}
+
+}  // namespace
+
+bool descriptor_may_block(u64 fd) {
+  if (fd >= kKnownDescriptors) return classify(fd) == kMayBlock;
+  if (descriptor_class[fd] == kUnknown) descriptor_class[fd] = classify(fd);
+  return descriptor_class[fd] == kMayBlock;
+}
+
+void forget_descriptor(u64 fd) {
+  if (fd < kKnownDescriptors) descriptor_class[fd] = kUnknown;
+}
+
+void forget_all_descriptors() { zero_bytes(descriptor_class, sizeof descriptor_class); }
+
+void log_file_write(Call& call, i64 written) {
+  bool at_position = call.number == __NR_write || call.number == __NR_writev;
+  bool at_offset = call.number == __NR_pwrite64 || call.number == __NR_pwritev;
+  if (!at_position && !at_offset) return;
+  Stat stat;
+  if (failed(raw_syscall(__NR_fstat, call.args[0], reinterpret_cast<u64>(&stat)))) return;
+  u64 bytes = static_cast<u64>(written);
+  u64 offset = at_offset ? call.args[3] : static_cast<u64>(raw_syscall(__NR_lseek, call.args[0], 0, 1)) - bytes;
+  log_write_to_mapped(call, stat.device, stat.inode, offset, bytes);
+}
+
+i64 record_file(Call& call) {
+  i64 result;
+  switch (call.row->handler) {
+    case Handler::poll: case Handler::select: case Handler::epoll_wait: return wait_for_descriptors(call);
+    case Handler::receive: return receive(call, 3);
+    case Handler::receive_message: return receive(call, 2);
+    case Handler::receive_messages: return receive(call, 3);
+    case Handler::read_vector: return read_vector(call);
+    case Handler::open: return open_file(call);
+    case Handler::ioctl: case Handler::fcntl: case Handler::subcall: case Handler::prctl: return sub_call(call);
+    case Handler::send_message: case Handler::send_messages:
+      result = !alone() && descriptor_may_block(call.args[0]) ? perform_blocking(call, call.args) : perform(call);
+      break;
+    case Handler::close:
+      result = perform(call);
+      forget_descriptor(call.args[0]);
+      break;
+    case Handler::close_range:
+      result = perform(call);
+      forget_all_descriptors();
+      break;
+    case Handler::dup:
+      result = perform(call);
+      if (!failed(result)) forget_descriptor(static_cast<u64>(result));
+      break;
+    default:  // set_limit
+      result = perform(call);
+  }
+  log_call(call, result);
+  return result;
+}
+
+}  // namespace ckpt::agent

@@ -1,0 +1,207 @@
+// Signals while recording: keeping what arrives, delivering at events, and the kernel's view
+// of actions and masks.
+#include "record/agent/call.h"
+#include "record/agent/request.h"
+#include "record/agent/signals.h"
+#include "record/agent/turn.h"
+
+namespace ckpt::agent {
+
+using model::Handler;
+
+extern "C" const char ckpt_agent_handler[], ckpt_agent_restorer[];
+
+namespace {
+
+constexpr u64 kOwned = kNeverBlocked;
+
+void kernel_action(int signal, const KernelAction& action) {
+  raw_syscall(__NR_rt_sigaction, static_cast<u64>(signal), reinterpret_cast<u64>(&action), 0, 8);
+}
+
+void log_signal(Task* task, int signal, abi::SignalHow how, const u8* info) {
+  EventBuilder event(abi::EventKind::signal, static_cast<u16>(signal), task->number);
+  event.arg(static_cast<u64>(how));
+  event.arg(task->actions[signal].handler);
+  event.arg(task->points);
+  event.part(abi::PartRole::input, 0, 0, reinterpret_cast<u64>(info), kSiginfoBytes, 0);
+  event.commit(static_cast<i64>(task->fault_address));
+}
+
+// The default action ends the program. Does not return, but for a fault that the program is
+// to meet again with the kernel's default action, so that a core dump shows the true place.
+void die(Task* task, int signal, bool synchronous) {
+  log_end(task, abi::EndHow::signal, signal);
+  KernelAction fallback{0, kSaRestorer, reinterpret_cast<u64>(ckpt_agent_restorer), 0};
+  kernel_action(signal, fallback);
+  u64 open = signal_bit(signal);
+  raw_syscall(__NR_rt_sigprocmask, 1, reinterpret_cast<u64>(&open), 0, 8);
+  if (synchronous && signal != kSIGTRAP) return;
+  raw_syscall(__NR_tgkill, process.pid, task->tid, static_cast<u64>(signal));
+  for (;;) raw_syscall(__NR_pause);
+}
+
+void deliver(Task* task, int signal) {
+  u8 info[kSiginfoBytes];
+  copy_bytes(info, task->pending_info[signal - 1], kSiginfoBytes);
+  task->pending &= ~signal_bit(signal);
+  switch (delivery_of(task, signal, false)) {
+    case Delivery::ignored:
+      set_kernel_mask(task, task->mask);
+      return;
+    case Delivery::fatal:
+      log_signal(task, signal, abi::SignalHow::asynchronous, info);
+      die(task, signal, false);
+      return;
+    case Delivery::handled:
+      break;
+  }
+  restart_after_handler(task, signal);
+  log_signal(task, signal, abi::SignalHow::asynchronous, info);
+  task->points = 0;
+  bool reset = task->actions[signal].flags & kSaResetHand;
+  if (!push_signal_frame(task, signal, info, false)) die(task, kSIGSEGV, false);
+  if (reset) install_kernel_action(signal);
+  set_kernel_mask(task, task->mask);
+}
+
+u64 sigset_argument(u64 address) {
+  u64 set = 0;
+  read_program(address, &set);
+  return set;
+}
+
+i64 suspend(Call& call) {
+  Task* task = call.task;
+  u64 set;
+  i64 result = -kEFAULT;
+  if (read_program(call.args[0], &set)) {
+    begin_temporary_mask(task, set);
+    u64 kernel_set = task->mask & ~kOwned;
+    const u64 args[6] = {reinterpret_cast<u64>(&kernel_set), 8, 0, 0, 0, 0};
+    result = perform_blocking(call, args);
+  }
+  log_call(call, result);
+  return result;
+}
+
+i64 timed_wait(Call& call) {
+  Task* task = call.task;
+  u64 ours = task->pending & sigset_argument(call.args[0]);
+  i64 result;
+  if (ours) {
+    int signal = __builtin_ctzll(ours) + 1;
+    task->pending &= ~signal_bit(signal);
+    if (call.args[1]) ckpt_agent_copy(reinterpret_cast<void*>(call.args[1]), task->pending_info[signal - 1], kSiginfoBytes);
+    set_kernel_mask(task, task->mask);
+    result = signal;
+  } else {
+    result = perform_blocking_outputs(call);
+  }
+  log_call(call, result);
+  return result;
+}
+
+}  // namespace
+
+void set_kernel_mask(Task* task, u64 mask) {
+  u64 wanted = (mask | task->pending) & ~kOwned;
+  raw_syscall(__NR_rt_sigprocmask, 2, reinterpret_cast<u64>(&wanted), 0, 8);
+}
+
+void install_kernel_action(int signal) {
+  const KernelAction& wanted = current()->actions[signal];
+  bool ours = (kOwned & signal_bit(signal)) || wanted.handler > 1;
+  KernelAction action{wanted.handler, kSaRestorer | (wanted.flags & (kSaNoChildStop | kSaNoChildWait)),
+                      reinterpret_cast<u64>(ckpt_agent_restorer), ~0ull};
+  if (ours) {
+    action.handler = reinterpret_cast<u64>(ckpt_agent_handler);
+    action.flags |= kSaSiginfo | kSaOnStack;
+  }
+  kernel_action(signal, action);
+}
+
+void on_async_signal(Task* task, int signal, const void* info, void* context) {
+  if (!(task->pending & signal_bit(signal))) {
+    copy_bytes(task->pending_info[signal - 1], info, kSiginfoBytes);
+    task->pending |= signal_bit(signal);
+  }
+  // Until it is delivered the kernel queues the next one.
+  static_cast<UserContext*>(context)->mask |= signal_bit(signal) & ~kOwned;
+  task->abort_blocking = 1;
+  if (task->pending & ~task->mask) store(control().attention, 1u);
+}
+
+void deliver_signals(Task* task) {
+  while (int signal = next_signal(task)) deliver(task, signal);
+  if (task->has_saved_mask) {
+    end_temporary_mask(task);
+    set_kernel_mask(task, task->mask);
+  }
+}
+
+void on_fault(Task* task) {
+  u8* raw = task->fault_info;
+  int signal = *reinterpret_cast<int*>(raw);
+  log_signal(task, signal, abi::SignalHow::synchronous, raw);
+  if (delivery_of(task, signal, true) == Delivery::handled && push_signal_frame(task, signal, raw, true)) {
+    install_kernel_action(signal);
+    set_kernel_mask(task, task->mask);
+    finish_event(task);
+    return;
+  }
+  die(task, signal, true);
+}
+
+void on_interrupt(Task* task) {
+  // The task made no event for long while another waited, or a signal did. Where it stands is
+  // not yet reproducible: the trace is marked.
+  abi::Control& shared = control();
+  if (!turn_wanted() && !signal_waiting(task)) return;
+  if (shared.inexact == 0) shared.inexact = shared.events_written + 1;
+  if (turn_wanted()) yield_turn(task, abi::TurnGiven::interrupted, true);
+  finish_event(task);
+}
+
+i64 record_signal_call(Call& call) {
+  Task* task = call.task;
+  i64 result;
+  switch (call.row->handler) {
+    case Handler::sigaction:
+      result = emulate_sigaction(task, call.args[0], call.args[1], call.args[2], call.args[3]);
+      if (!failed(result) && call.args[1]) install_kernel_action(static_cast<int>(call.args[0]));
+      log_call(call, result);
+      return result;
+    case Handler::sigprocmask:
+      result = emulate_sigprocmask(task, call.args[0], call.args[1], call.args[2], call.args[3]);
+      if (!failed(result) && call.args[1]) set_kernel_mask(task, task->mask);
+      log_call(call, result);
+      return result;
+    case Handler::sigaltstack:
+      result = emulate_sigaltstack(task, call.args[0], call.args[1]);
+      log_call(call, result);
+      return result;
+    case Handler::sigreturn:
+      log_call(call, 0);
+      if (!emulate_sigreturn(task)) die(task, kSIGSEGV, false);
+      set_kernel_mask(task, task->mask);
+      return kFrameReplaced;
+    case Handler::sigsuspend:
+      return suspend(call);
+    case Handler::sigtimedwait:
+      return timed_wait(call);
+    case Handler::sigpending: {
+      result = perform(call);
+      u64 set;
+      if (!failed(result) && read_program(call.args[0], &set)) write_program(call.args[0], (set & task->mask) | (task->pending & task->mask));
+      log_call(call, result);
+      return result;
+    }
+    default:  // pause
+      result = perform_blocking(call, call.args);
+      log_call(call, result);
+      return result;
+  }
+}
+
+}  // namespace ckpt::agent

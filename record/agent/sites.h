@@ -1,0 +1,22 @@
+// Rewriting intercepted instructions into jumps to trampolines. The supervisor decides with
+// Zydis whether and how (record/sites); here the bytes are written, in recording and, from
+// the patch events, in replay.
+#pragma once
+
+#include "record/agent/task.h"
+
+namespace ckpt::agent {
+
+// Writes `bytes` over program text, whatever its protection. `protection` is put back.
+bool write_text(u64 address, const void* bytes, u64 count);
+// Remembers a rewritten window so that a saved pc inside it can be moved.
+void remember_window(u64 start, u32 bytes, u64 after_site, u64 tail);
+// Where to go on for a saved pc: itself, or the trampoline's tail if it points between the
+// intercepted instruction and the end of a rewritten window.
+u64 resume_address(u64 pc);
+// Where an interrupted call at `site` is made again: the start of the window that holds it.
+u64 restart_address(u64 site);
+// Forget windows of unmapped memory.
+void forget_windows(u64 start, u64 bytes);
+
+}  // namespace ckpt::agent

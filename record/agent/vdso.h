@@ -1,0 +1,23 @@
+// The vDSO. Its functions answer without a syscall, so they must be seen: the real one moves
+// into the zone, where the agent calls it, and a copy whose functions enter the agent takes
+// its place.
+#pragma once
+
+#include "record/agent/base.h"
+
+namespace ckpt::agent {
+
+// Where the kernel put it; all zero if there is none.
+struct VdsoPlace {
+  u64 data_start, clock_start, vdso_start, vdso_end;  // [vvar], [vvar_vclock] (0: none), [vdso]
+};
+
+// Moves the real one and writes the copy. False: left as it was, nothing changed.
+bool move_vdso(const VdsoPlace& place);
+// clock_gettime by the moved vDSO, or by the kernel.
+i64 clock_time(u64 clock, Timespec* time);
+// The moved function that does what syscall `number` does, or null.
+using VdsoFunction = i64 (*)(u64, u64);
+VdsoFunction vdso_function(u64 number);
+
+}  // namespace ckpt::agent
