@@ -10,7 +10,7 @@ int main() {
   CHECK(sched_getaffinity(0, sizeof all, &all) == 0);
   int count = CPU_COUNT(&all), cpu = sched_getcpu();
   CHECK(count >= 1 && cpu >= 0 && CPU_ISSET(cpu, &all));
-  CHECK(int(std::thread::hardware_concurrency()) == count);
+  printf("online %u\n", std::thread::hardware_concurrency());  // may be more than we are allowed
   unsigned raw_cpu = ~0u, node = ~0u;
   CHECK(raw_syscall(SYS_getcpu, address(&raw_cpu), address(&node), 0) == 0 && CPU_ISSET(raw_cpu, &all));
   printf("%d cpus of %ld, on %d, then %u of node %u\n", count, sysconf(_SC_NPROCESSORS_CONF), cpu, raw_cpu, node);
