@@ -11,6 +11,8 @@
 #include <cstdlib>
 #include <vector>
 
+#include "trace/store/files.h"
+
 namespace ckpt {
 namespace {
 
@@ -127,35 +129,27 @@ Result<std::string> command_file(const std::string& name) {
                .os_errno = ENOENT};
 }
 
-std::string store_root() {
-  if (std::string root = environment("CKPT_TRACE_DIR"); !root.empty()) return root;
-  // The XDG rules: a relative path in the variable is to be ignored.
-  if (std::string data = environment("XDG_DATA_HOME"); data.starts_with('/')) return data + "/ckpt";
-  if (std::string home = environment("HOME"); !home.empty()) return home + "/.local/share/ckpt";
-  return "";
-}
-
 bool is_trace_folder(const std::string& folder) { return is_file(folder + "/header"); }
 
 Result<std::string> resolve_trace(const std::string& name) {
-  std::string root = store_root();
+  std::string root = default_store_root();
   if (name.empty() || name == kLatest) {
     std::string latest = text(root, "/", kLatest);
     std::array<char, PATH_MAX> target;
     // The folder's own name reads better in messages than the link's.
-    if (ssize_t bytes = readlink(latest.c_str(), target.data(), target.size()); bytes > 0 && !root.empty()) {
+    if (ssize_t bytes = readlink(latest.c_str(), target.data(), target.size()); bytes > 0) {
       std::string linked = std::string(target.data(), static_cast<size_t>(bytes));
       std::string folder = linked[0] == '/' ? linked : text(root, "/", linked);
       if (is_trace_folder(folder)) return folder;
     }
     return Error{.code = Code::not_found,
-                 .message = text("trace latest: none in ", root.empty() ? "the store" : root,
+                 .message = text("trace latest: none in ", root,
                                  "; record one with ckpt record, or name a folder"),
                  .os_errno = ENOENT};
   }
   if (is_trace_folder(name)) return name;
   bool plain = name.find('/') == std::string::npos;
-  if (plain && !root.empty() && is_trace_folder(text(root, "/", name))) return text(root, "/", name);
+  if (plain && is_trace_folder(text(root, "/", name))) return text(root, "/", name);
   struct stat facts;
   if (stat(name.c_str(), &facts) == 0)
     return Error{.code = Code::not_found, .message = text("trace ", name, ": is not a trace; see ckpt-trace ls")};
@@ -169,9 +163,7 @@ Result<std::string> resolve_trace(const std::string& name) {
 }
 
 Result<std::string> new_trace_folder(const std::string& program) {
-  std::string root = store_root();
-  if (root.empty())
-    return Error{.code = Code::not_found, .message = "store: no home folder is known; set CKPT_TRACE_DIR or use -o"};
+  std::string root = default_store_root();
   CKPT_CHECK(make_folders(root));
   std::string stem = trace_stem(program);
   uint64_t number = highest_number(root, stem);
