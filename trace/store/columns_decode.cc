@@ -1,6 +1,7 @@
+#include "trace/store/columns.h"
+
 #include <algorithm>
 
-#include "trace/store/columns.h"
 #include "trace/store/forecast.h"
 
 namespace ckpt {

@@ -1,7 +1,8 @@
+#include "trace/store/columns.h"
+
 #include <algorithm>
 
 #include "trace/base/assert.h"
-#include "trace/store/columns.h"
 #include "trace/store/forecast.h"
 
 namespace ckpt {

@@ -93,14 +93,13 @@ struct SegmentFrame {
 };
 static_assert(sizeof(SegmentFrame) == 56);
 
-// Payload: 16 bytes of hash for each page from `address` on.
+// Payload: `runs` times (u64 address, u64 pages), then 16 bytes of hash for each page.
 struct HashFrame {
   Frame frame;
-  uint64_t address;
-  uint32_t pages;  // 1 to kHashBlockPages
-  uint32_t reserved;
+  uint32_t runs;   // at least 1
+  uint32_t pages;  // of all runs, 1 to kHashBlockPages
 };
-static_assert(sizeof(HashFrame) == 56);
+static_assert(sizeof(HashFrame) == 48);
 
 constexpr uint64_t padded(uint64_t bytes) {
   return (bytes + 7) & ~uint64_t{7};
