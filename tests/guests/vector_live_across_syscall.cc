@@ -29,7 +29,8 @@ asm(R"(
   .text
   ROUND round_xmm, movups, xmm, 16, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15
   ROUND round_ymm, vmovups, ymm, 32, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15
-  ROUND round_zmm, vmovups, zmm, 64, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31
+  ROUND round_zmm, vmovups, zmm, 64, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15)"
+    R"(,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31
 )");
 
 static void try_rounds(const char* name, Round* round, size_t bytes) {
