@@ -7,6 +7,7 @@
 #include <map>
 #include <string>
 
+#include "record/sites/candidates.h"
 #include "record/sites/trampoline.h"
 #include "record/sites/window.h"
 
@@ -48,6 +49,13 @@ TEST_CASE("libc: windows do not meet") {
     CHECK(plan.window->start >= end);
     end = plan.window->end();
   }
+}
+
+TEST_CASE("libc: no rdtsc, rdrand or rdseed is unaccounted for") {
+  Module libc = open_libc();
+  auto candidates = scan_candidates(libc);
+  REQUIRE(candidates.ok());
+  for (const Candidate& candidate : *candidates) CHECK(candidate.standing != Standing::unknown);
 }
 
 struct Decoded {

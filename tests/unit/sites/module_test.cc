@@ -4,6 +4,7 @@
 
 #include <random>
 
+#include "record/sites/candidates.h"
 #include "record/sites/window.h"
 #include "tests/unit/sites/elf_builder.h"
 
@@ -82,6 +83,8 @@ static void ask_everything(const Code& file) {
   if (!module.ok()) return;
   auto plans = plan_all(*module);
   for (const Plan& plan : plans) CHECK((plan.window.has_value() == (plan.refusal == Refusal::none)));
+  auto candidates = scan_candidates(*module);
+  CHECK(candidates.ok());
 }
 
 static Code busy_file() {
