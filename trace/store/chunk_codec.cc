@@ -99,8 +99,13 @@ Result<void> read_message(schema::Chunk::Reader chunk, std::vector<uint32_t>& wo
 
 struct ChunkEncoder::State {
   ColumnEncoder columns;
+  // The serialised message: segment table, then the one segment. Zero when no message is in it.
+  std::vector<uint64_t> message;
   std::vector<std::byte> frame;
   std::unique_ptr<ZSTD_CCtx, size_t (*)(ZSTD_CCtx*)> zstd{ZSTD_createCCtx(), ZSTD_freeCCtx};
+
+  Result<size_t> compress(std::span<const std::byte> message);
+  Result<size_t> build_and_compress(uint32_t& message_bytes);
 };
 
 ChunkEncoder::ChunkEncoder() : state_(std::make_unique<State>()) {}
@@ -108,41 +113,58 @@ ChunkEncoder::~ChunkEncoder() = default;
 ChunkEncoder::ChunkEncoder(ChunkEncoder&&) noexcept = default;
 ChunkEncoder& ChunkEncoder::operator=(ChunkEncoder&&) noexcept = default;
 
+// Into `frame`, behind the room for its header. Gives the compressed bytes.
+Result<size_t> ChunkEncoder::State::compress(std::span<const std::byte> raw) {
+  const size_t bound = ZSTD_compressBound(raw.size());
+  if (frame.size() < sizeof(format::ChunkFrame) + bound + 8) frame.resize(sizeof(format::ChunkFrame) + bound + 8);
+  std::byte* const payload = frame.data() + sizeof(format::ChunkFrame);
+  const size_t stored = ZSTD_compressCCtx(zstd.get(), payload, bound, raw.data(), raw.size(), kLevel);
+  if (ZSTD_isError(stored)) return Error{.code = Code::limit, .message = ZSTD_getErrorName(stored)};
+  std::memset(payload + stored, 0, 8);
+  return stored;
+}
+
+// Builds the message in memory kept from chunk to chunk: fresh pages for each would cost more
+// than the encoding. The builder zeroes what it used when it goes.
+Result<size_t> ChunkEncoder::State::build_and_compress(uint32_t& message_bytes) {
+  const size_t words = message_words(columns.columns());
+  if (message.size() < words + 1) message.resize(words + 1);
+  auto* const segment = reinterpret_cast<capnp::word*>(message.data() + 1);
+  capnp::MallocMessageBuilder builder(kj::arrayPtr(segment, message.size() - 1));
+  build_message(columns.columns(), builder.initRoot<schema::Chunk>());
+  const auto segments = builder.getSegmentsForOutput();
+  CKPT_ASSERT(segments.size() == 1 && segments[0].begin() == segment, segments.size());
+  message[0] = uint64_t{segments[0].size()} << 32;  // one segment, of so many words
+  const auto raw = std::as_bytes(std::span(message).first(segments[0].size() + 1));
+  if (raw.size() > format::kMaxChunkMessageBytes)
+    return Error{.code = Code::limit, .message = text("chunk message of ", raw.size(), " bytes")};
+  message_bytes = static_cast<uint32_t>(raw.size());
+  return compress(raw);
+}
+
 Result<EncodedChunk> ChunkEncoder::encode(std::span<const std::byte> events, uint64_t first_event) {
   const EventSummary summary = state_->columns.encode(events);
   CKPT_ASSERT(summary.count > 0, events.size());
-  return catching(kName, [&]() -> Result<EncodedChunk> {
-    capnp::MallocMessageBuilder message(static_cast<unsigned>(message_words(state_->columns.columns())));
-    build_message(state_->columns.columns(), message.initRoot<schema::Chunk>());
-    const kj::Array<capnp::word> flat = capnp::messageToFlatArray(message);
-    const kj::ArrayPtr<const kj::byte> raw = flat.asBytes();
-    if (raw.size() > format::kMaxChunkMessageBytes)
-      return Error{.code = Code::limit, .message = text("chunk message of ", raw.size(), " bytes")};
-    const size_t room = sizeof(format::ChunkFrame) + ZSTD_compressBound(raw.size()) + 8;
-    if (state_->frame.size() < room) state_->frame.resize(room);
-    std::byte* const payload = state_->frame.data() + sizeof(format::ChunkFrame);
-    const size_t stored =
-        ZSTD_compressCCtx(state_->zstd.get(), payload, ZSTD_compressBound(raw.size()), raw.begin(), raw.size(), kLevel);
-    if (ZSTD_isError(stored)) return Error{.code = Code::limit, .message = ZSTD_getErrorName(stored)};
-    std::memset(payload + stored, 0, 8);
-    const format::ChunkFrame header{.frame = {},
-                                    .first_event = first_event,
-                                    .count = summary.count,
-                                    .raw_bytes = summary.raw_bytes,
-                                    .message_bytes = static_cast<uint32_t>(raw.size()),
-                                    .min_time_100us = summary.min_time_100us,
-                                    .max_time_100us = summary.max_time_100us,
-                                    .min_task = summary.min_task,
-                                    .max_task = summary.max_task,
-                                    .reserved = 0,
-                                    .task_mask = summary.task_mask,
-                                    .kind_mask = summary.kind_mask,
-                                    .number_mask = summary.number_mask};
-    std::memcpy(state_->frame.data(), &header, sizeof(header));
-    const std::span<std::byte> frame(state_->frame.data(), sizeof(header) + format::padded(stored));
-    seal_frame(frame, format::Magic::chunk, sizeof(header), stored);
-    return EncodedChunk{.frame = frame, .summary = summary};
-  });
+  uint32_t message_bytes = 0;
+  CKPT_TRY(const size_t stored,
+           catching(kName, [&]() -> Result<size_t> { return state_->build_and_compress(message_bytes); }));
+  const format::ChunkFrame header{.frame = {},
+                                  .first_event = first_event,
+                                  .count = summary.count,
+                                  .raw_bytes = summary.raw_bytes,
+                                  .message_bytes = message_bytes,
+                                  .min_time_100us = summary.min_time_100us,
+                                  .max_time_100us = summary.max_time_100us,
+                                  .min_task = summary.min_task,
+                                  .max_task = summary.max_task,
+                                  .reserved = 0,
+                                  .task_mask = summary.task_mask,
+                                  .kind_mask = summary.kind_mask,
+                                  .number_mask = summary.number_mask};
+  std::memcpy(state_->frame.data(), &header, sizeof(header));
+  const std::span<std::byte> frame(state_->frame.data(), sizeof(header) + format::padded(stored));
+  seal_frame(frame, format::Magic::chunk, sizeof(header), stored);
+  return EncodedChunk{.frame = frame, .summary = summary};
 }
 
 Result<void> check_chunk_header(const format::ChunkFrame& header, const std::string& path, uint64_t offset) {

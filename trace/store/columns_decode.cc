@@ -32,7 +32,8 @@ class EventDecoder final {
     forecast_->reset();
   }
 
-  Result<void> decode(uint16_t shape, uint32_t task, uint32_t time_100us);
+  // What is wrong, or a null pointer.
+  const char* decode(uint16_t shape, uint32_t task, uint32_t time_100us);
   Result<void> finish() const;
   size_t used() const { return used_; }
 
@@ -120,11 +121,11 @@ bool EventDecoder::decode_part(uint32_t word, EventView event, const std::byte* 
   return true;
 }
 
-Result<void> EventDecoder::decode(uint16_t shape, uint32_t task, uint32_t time_100us) {
+const char* EventDecoder::decode(uint16_t shape, uint32_t task, uint32_t time_100us) {
   const std::span<const uint32_t> words = columns_.shapes[shape];
   const auto args = static_cast<uint8_t>(words[0] >> 8);
   const size_t fixed = sizeof(abi::EventHeader) + size_t{8} * args;
-  if (out_.size() - used_ < fixed) return bad("events pass their announced length");
+  if (out_.size() - used_ < fixed) return "events pass their announced length";
   std::byte* const start = out_.data() + used_;
   auto* header = reinterpret_cast<abi::EventHeader*>(start);
   *header = {.bytes = static_cast<uint32_t>(fixed),
@@ -145,14 +146,14 @@ Result<void> EventDecoder::decode(uint16_t shape, uint32_t task, uint32_t time_1
   for (uint32_t word : words.subspan(1)) {
     PartView old{};
     if (was_) old = *before++;
-    if (!decode_part(word, EventView(start), was_, old, at)) return bad("a part cannot be rebuilt");
+    if (!decode_part(word, EventView(start), was_, old, at)) return "a part cannot be rebuilt";
   }
-  if (any_bad()) return bad("a column is too short");
-  if (at - used_ > kMaxEventBytes) return bad("an event is too long");
+  if (any_bad()) return "a column is too short";
+  if (at - used_ > kMaxEventBytes) return "an event is too long";
   header->bytes = static_cast<uint32_t>(at - used_);
   forecast_->remember(shape, arg0, static_cast<uint32_t>(used_));
   used_ = at;
-  return {};
+  return nullptr;
 }
 
 bool EventDecoder::any_bad() const {
@@ -214,7 +215,7 @@ Result<void> decode_events(const Columns& columns, uint32_t count, std::span<std
   offsets.resize(count);
   for (uint32_t i = 0; i < count; i++) {
     offsets[i] = static_cast<uint32_t>(decoder.used());
-    CKPT_CHECK(decoder.decode(shapes[i], tasks[i], times[i]));
+    if (const char* wrong = decoder.decode(shapes[i], tasks[i], times[i])) return bad(text("event ", i, ": ", wrong));
   }
   return decoder.finish();
 }

@@ -143,9 +143,10 @@ Result<ChunkView> Reader::State::decode(const ChunkInfo& info) {
   CKPT_TRY(const format::ChunkFrame header, load(info));
   auto data = std::make_shared<ChunkView::Data>();
   data->info = info;
-  data->storage.resize(header.raw_bytes);
-  data->events = data->storage;
-  const Result<void> decoded = decoder.events(header, payload, data->storage, data->offsets);
+  data->storage = std::make_unique_for_overwrite<std::byte[]>(header.raw_bytes);
+  const std::span<std::byte> events(data->storage.get(), header.raw_bytes);
+  data->events = events;
+  const Result<void> decoded = decoder.events(header, payload, events, data->offsets);
   if (!decoded) return in_chunk(decoded.error(), path, info);
   return ChunkView(std::move(data));
 }

@@ -46,8 +46,8 @@ struct ChunkInfo {
   bool may_have_number(uint16_t number) const { return number_mask >> (number % 64) & 1; }
 };
 
-// The small columns of a chunk, one entry for each event. About 10 times cheaper than the
-// events themselves.
+// The small columns of a chunk, one entry for each event. Three to eight times cheaper than
+// the events themselves.
 struct ChunkColumns {
   ChunkInfo info;
   std::vector<abi::EventKind> kinds;
@@ -77,7 +77,7 @@ class ChunkView final {
   // What a ChunkView shares; made by the Reader.
   struct Data {
     ChunkInfo info;
-    std::vector<std::byte> storage;
+    std::unique_ptr<std::byte[]> storage;
     std::span<const std::byte> events;
     std::vector<uint32_t> offsets;
   };

@@ -51,6 +51,7 @@ struct Writer::State {
   bool full() const { return raw_used >= format::kChunkRawBytes || raw_count >= format::kChunkEvents; }
   Result<void> write_chunk();
   Result<void> append(std::span<const std::byte> events);
+  Error malformed(std::span<const std::byte> events, size_t at) const;
   Error fail(Error error);
 };
 
@@ -88,28 +89,31 @@ Result<void> Writer::State::write_chunk() {
 
 // Copies events up to where the chunk is full or the span ends, in one piece.
 Result<void> Writer::State::append(std::span<const std::byte> events) {
-  size_t at = 0;
-  while (at < events.size()) {
+  for (size_t at = 0; at < events.size();) {
     const size_t begin = at;
     const size_t room = format::kChunkRawBytes - raw_used;
-    Result<uint32_t> bytes = 0u;
+    uint32_t bytes = 1;
     while (at < events.size() && at - begin < room && raw_count < format::kChunkEvents) {
-      bytes = validate_event(events.subspan(at));
-      if (!bytes) break;
-      at += *bytes;
+      bytes = whole_event(events.subspan(at));
+      if (bytes == 0) break;
+      at += bytes;
       raw_count++;
     }
     std::memcpy(raw.get() + raw_used, events.data() + begin, at - begin);
     raw_used += at - begin;
     raw_bytes += at - begin;
-    if (!bytes) {
-      Error error = bytes.error();
-      error.where += at;
-      return error;
-    }
+    if (bytes == 0) return malformed(events, at);
     if (full()) CKPT_CHECK(write_chunk());
   }
   return {};
+}
+
+// Says what is wrong with the event at `at`.
+Error Writer::State::malformed(std::span<const std::byte> events, size_t at) const {
+  Error error = validate_event(events.subspan(at)).error();
+  error.message += text(", event ", next_event + raw_count);
+  error.where = at;
+  return error;
 }
 
 Writer::Writer(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -130,6 +134,8 @@ Result<Writer> Writer::create(const std::string& folder, const TraceHeader& head
 
 Result<void> Writer::append(std::span<const std::byte> events) {
   if (state_->failed) return *state_->failed;
+  if (reinterpret_cast<uintptr_t>(events.data()) % 8 != 0)
+    return Error{.code = Code::usage, .message = "events are not 8-byte aligned"};
   return state_->append(events);
 }
 
