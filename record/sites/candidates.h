@@ -2,7 +2,7 @@
 //
 // A program may ask rdtsc off, but nothing makes rdrand and rdseed trap. So the recorder
 // must know where they are before they run, or know that there are none. Bytes that read
-// as one are common by chance (one in 16 KiB of code), so each is held against the
+// as one are common by chance (one in 40 to 200 KiB of code), so each is held against the
 // decoding of its function.
 //
 // Threads: any number at once.

@@ -5,7 +5,7 @@
 // decoder knows, the last one ends where the function ends, and each branch within the
 // function lands on an instruction, or behind its prefix (glibc jumps over `lock`).
 //
-// Costs 40 ns an instruction and one bit a byte.
+// Costs 200 ns an instruction and one bit a byte.
 #pragma once
 
 #include <Zydis/Zydis.h>

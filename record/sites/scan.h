@@ -3,7 +3,8 @@
 // Code cannot be told from data, nor one reading of it from another, by looking at bytes
 // alone. So these searches look at EVERY offset, not at instructions: what they find is a
 // superset of what any decoder could find, and what they do not find is not there. They
-// run at about 1.5 GB/s, 16 offsets at a time with SSE2, which every x86-64 has.
+// look at 16 offsets at a time with SSE2, which every x86-64 has: sites are found at 6 GB/s,
+// branch targets, which are common, at 0.9 GB/s.
 #pragma once
 
 #include <cstdint>

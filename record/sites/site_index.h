@@ -2,7 +2,7 @@
 //
 // Holding every branch target of a 20 MB text would take more memory than the supervisor
 // has. But a window is never far from bytes that read as an intercepted instruction, and
-// those are few: 530 in libc, 700 in mariadbd. So: find them, mark their neighbourhood,
+// those are few: 568 in libc, 164 in mariadbd. So: find them, mark their neighbourhood,
 // and keep only the targets that fall into it.
 //
 // Threads: any number may ask at once; each answer is found by the first who asks.
