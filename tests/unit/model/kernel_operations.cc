@@ -32,84 +32,15 @@
 
 #include "trace/model/subcalls.h"
 
-// What the headers of Linux 6.1 lack, as later ones put it.
-#ifndef SIOCUNIXFILE
-#define SIOCUNIXFILE (SIOCPROTOPRIVATE + 0)
-#endif
-#ifndef XFS_IOC_DIOINFO
-#define XFS_IOC_DIOINFO _IOR('X', 30, uint32_t[3])
-#endif
-#ifndef FS_IOC_GETFSUUID
-#define FS_IOC_GETFSUUID _IOR(0x15, 0, uint8_t[17])
-#define FS_IOC_GETFSSYSFSPATH _IOR(0x15, 1, uint8_t[129])
-#endif
-#ifndef EPIOCSPARAMS
-#define EPIOCSPARAMS _IOW(0x8a, 1, uint8_t[8])
-#define EPIOCGPARAMS _IOR(0x8a, 2, uint8_t[8])
-#endif
-#ifndef PIDFD_GET_CGROUP_NAMESPACE
-#define PIDFD_GET_CGROUP_NAMESPACE _IO(0xff, 1)
-#define PIDFD_GET_IPC_NAMESPACE _IO(0xff, 2)
-#define PIDFD_GET_MNT_NAMESPACE _IO(0xff, 3)
-#define PIDFD_GET_NET_NAMESPACE _IO(0xff, 4)
-#define PIDFD_GET_PID_NAMESPACE _IO(0xff, 5)
-#define PIDFD_GET_PID_FOR_CHILDREN_NAMESPACE _IO(0xff, 6)
-#define PIDFD_GET_TIME_NAMESPACE _IO(0xff, 7)
-#define PIDFD_GET_TIME_FOR_CHILDREN_NAMESPACE _IO(0xff, 8)
-#define PIDFD_GET_USER_NAMESPACE _IO(0xff, 9)
-#define PIDFD_GET_UTS_NAMESPACE _IO(0xff, 10)
-#endif
-#ifndef PAGEMAP_SCAN
-#define PAGEMAP_SCAN _IOWR('f', 16, uint8_t[96])
-#endif
-#ifndef F_DUPFD_QUERY
-#define F_DUPFD_QUERY (F_LINUX_SPECIFIC_BASE + 3)
-#endif
-#ifndef F_CREATED_QUERY
-#define F_CREATED_QUERY (F_LINUX_SPECIFIC_BASE + 4)
-#endif
-
 namespace ckpt::model {
 namespace {
 
-#define IOCTL(number, name, ...) static_assert(static_cast<uint32_t>(name) == number, #name);
-#include "trace/model/ioctls.inc"
-#undef IOCTL
-#define FCNTL(number, name, ...) static_assert(name == number, #name);
-#include "trace/model/fcntls.inc"
-#undef FCNTL
-#define KEYCTL(number, name, ...) static_assert(name == number, #name);
-#include "trace/model/keyctls.inc"
-#undef KEYCTL
+#define KNOWN(name, number) static_assert(static_cast<uint32_t>(name) == number, #name);
+#include "known_options.inc"
+#undef KNOWN
 #define IPC(call, number, name, ...) static_assert(name == number, #name);
 #include "trace/model/ipcs.inc"
 #undef IPC
-#define FUTEX(number, name, ...) static_assert(name == number, #name);
-#include "trace/model/futexes.inc"
-#undef FUTEX
-
-// Options are checked where the headers have them, by name: one they lack is no macro, so its
-// text is the name itself.
-#define TEXT_(name) #name
-#define TEXT(name) TEXT_(name)
-constexpr uint64_t value_of(const char* name, const char* text, uint64_t otherwise) {
-  const char* at = text;
-  for (; *name == *at && *at != 0; ++name) ++at;
-  if (*name == *at) return otherwise;
-  bool hexadecimal = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
-  uint64_t made = 0;
-  for (at = hexadecimal ? text + 2 : text; *at != 0; ++at) {
-    bool letter = *at > '9';
-    made = made * (hexadecimal ? 16 : 10) + static_cast<uint64_t>(letter ? (*at | 0x20) - 'a' + 10 : *at - '0');
-  }
-  return made;
-}
-#define PRCTL(number, name, ...) static_assert(value_of(#name, TEXT(name), number) == number, #name);
-#include "trace/model/prctls.inc"
-#undef PRCTL
-#define ARCH_PRCTL(number, name, ...) static_assert(value_of(#name, TEXT(name), number) == number, #name);
-#include "trace/model/arch_prctls.inc"
-#undef ARCH_PRCTL
 
 constexpr uint32_t unit(const SubRow* row) {
   return row->access[0].scale;
