@@ -12,7 +12,6 @@
 #include "tools/paths.h"
 #include "tools/probe.h"
 #include "tools/rows.h"
-#include "trace/store/files.h"
 
 namespace {
 
@@ -105,7 +104,7 @@ void report_limits(Report& report) {
 }
 
 void report_store(Report& report) {
-  std::string root = default_store_root();
+  std::string root = store_root();
   auto room = free_disk_bytes(root);
   report.row("disk of the store", room ? text(printed_bytes(*room), " free") : "unknown",
              text("traces go to ", root));

@@ -129,10 +129,12 @@ Result<std::string> command_file(const std::string& name) {
                .os_errno = ENOENT};
 }
 
+std::string store_root() { return default_store_root(); }
+
 bool is_trace_folder(const std::string& folder) { return is_file(folder + "/header"); }
 
 Result<std::string> resolve_trace(const std::string& name) {
-  std::string root = default_store_root();
+  std::string root = store_root();
   if (name.empty() || name == kLatest) {
     std::string latest = text(root, "/", kLatest);
     std::array<char, PATH_MAX> target;
@@ -163,7 +165,7 @@ Result<std::string> resolve_trace(const std::string& name) {
 }
 
 Result<std::string> new_trace_folder(const std::string& program) {
-  std::string root = default_store_root();
+  std::string root = store_root();
   CKPT_CHECK(make_folders(root));
   std::string stem = trace_stem(program);
   uint64_t number = highest_number(root, stem);

@@ -1,7 +1,6 @@
 // Where things are: our own files beside the commands, and the store of traces.
 //
-// A trace in the store (default_store_root() of trace/store/files.h) is a folder PROGRAM-N;
-// the link `latest` names the newest one begun.
+// A trace in the store is a folder PROGRAM-N; the link `latest` names the newest one begun.
 //
 // Owns:    nothing.
 // Threads: safe; two processes may make trace folders in one store at once.
@@ -25,6 +24,9 @@ Result<std::string> library_file(std::string_view name);
 
 // The full path of another command of ours: beside this one, else in PATH.
 Result<std::string> command_file(const std::string& name);
+
+// The store: default_store_root() of trace/store/files.h. It may not exist yet.
+std::string store_root();
 
 // Whether `folder` is a trace, finished or not.
 bool is_trace_folder(const std::string& folder);

@@ -26,9 +26,7 @@ constexpr Question kQuestions[] = {
     {"--files", "paths opened or run, by which task, with which result",
      "SELECT event, task, call, path, coalesce(errno, result) AS result FROM files ORDER BY event"},
     {"--slow", "the 20 longest gaps in time, with the event that ended each",
-     "SELECT event, round(gap, 4) AS gap, time, task, tid, kind, name FROM"
-     " (SELECT event, task, tid, kind, name, time, time - lag(time) OVER (ORDER BY event) AS gap FROM events)"
-     " WHERE gap > 0 ORDER BY gap DESC, event LIMIT 20"},
+     "SELECT event, gap, time, task, tid, kind, name FROM events WHERE gap > 0 ORDER BY gap DESC, event LIMIT 20"},
     {"--switches", "from which task to which the turn passed, how often and why",
      "SELECT previous AS \"from\", task AS \"to\", given, count(*) AS switches, min(event) AS first_event,"
      " max(event) AS last_event FROM switches GROUP BY previous, task, given ORDER BY switches DESC, previous, task,"

@@ -11,7 +11,6 @@
 #include "tools/command.h"
 #include "tools/paths.h"
 #include "tools/trace_commands.h"
-#include "trace/store/files.h"
 
 namespace ckpt {
 namespace {
@@ -69,7 +68,7 @@ std::vector<Listed> traces_in(const std::string& root) {
 
 Result<void> list(const FormOptions& form) {
   RowPrinter printer(stdout, form.form(), {"name", "program", "events", "bytes", "state", "date"});
-  for (const Listed& row : traces_in(default_store_root()))
+  for (const Listed& row : traces_in(store_root()))
     printer.row({row.name, row.program, static_cast<int64_t>(row.events), static_cast<int64_t>(row.bytes), row.state,
                  row.started_ns ? printed_date(row.started_ns) : ""});
   return printer.finish();
@@ -119,7 +118,7 @@ Result<void> remove_trace(const std::string& name, bool force) {
     return Error{.code = reader.error().code,
                  .message = text(reader.error().message, "; nothing is removed, see ckpt-trace rm --force")};
   }
-  std::string store = default_store_root();
+  std::string store = store_root();
   remove_copies(folder, store);
   // The header goes last: what is left of an interrupted removal is still a trace.
   for (const std::string& file : names_in(folder))

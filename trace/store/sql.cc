@@ -15,8 +15,9 @@ using sql::Prepared;
 
 // What a statement was found to use while it was prepared.
 struct Uses {
+  const sql::TraceSource& trace;
   bool index = false;
-  std::string refused;  // what it wanted that only changes things
+  std::string refused{};  // what it wanted that only changes things
 };
 
 constexpr const char* kIndexTables[] = {"meta", "chunks", "processes", "tasks", "mappings", "files", "marks", "counts"};
@@ -30,6 +31,7 @@ bool is_index_table(const char* name) {
 // Asked by SQLite for each thing a statement would do: reading is all that is allowed.
 int authorize(void* context, int action, const char* first, const char* second, const char*, const char*) {
   auto* uses = static_cast<Uses*>(context);
+  if (uses->trace.declaring) return SQLITE_OK;  // SQLite reads a CREATE TABLE for that
   switch (action) {
     case SQLITE_READ: uses->index |= is_index_table(first); return SQLITE_OK;
     case SQLITE_SELECT:
@@ -155,7 +157,7 @@ Result<SqlStatement> Sql::prepare(const std::string& words, const Progress& prog
   state_->trace.failure.reset();
   // A first look tells which tables it reads; the index is only made if it is asked.
   for (bool updated : {false, true}) {
-    Uses uses;
+    Uses uses{.trace = state_->trace};
     sqlite3* db = statement->db = state_->index.connection();
     sqlite3_stmt* prepared = nullptr;
     const char* rest = nullptr;
@@ -165,6 +167,10 @@ Result<SqlStatement> Sql::prepare(const std::string& words, const Progress& prog
     statement->statement.reset(prepared);
     if (failed) return wrong_sql(db, uses);
     if (!prepared) return Error{.code = Code::usage, .message = "sql: no statement; give one, such as a select"};
+    if (!sqlite3_stmt_readonly(prepared)) {
+      uses.refused = "a change";  // VACUUM asks nobody
+      return wrong_sql(db, uses);
+    }
     if (rest && std::string_view(rest).find_first_not_of("; \t\r\n") != std::string_view::npos)
       return Error{.code = Code::usage, .message = "sql: more than one statement; give one at a time"};
     if (updated || !uses.index) break;

@@ -1,10 +1,11 @@
 // SQL over a trace: the tables of the index, and the events as virtual tables.
 //
-//   events        event, time, task, tid, kind, number, name, result, args
-//   syscalls      event, time, task, tid, nr, name, result, errno, arg0…arg5, args
+//   events        event, time, gap, task, tid, kind, number, name, result, args
+//   syscalls      event, time, gap, task, tid, nr, name, result, errno, arg0…arg5, args
 //   signals, switches, instructions, patches          events of one kind, in its own words
 //   memory, inputs                                    the parts of events: address, bytes, data
 //
+// `time` is in seconds since the recording began; `gap` since the event before, of any task.
 // Events are decoded when a query asks for them. Ranges of event, time and task, and values of
 // kind, name and nr, choose which chunks are decompressed at all. A statement sees the trace as it
 // was when this was opened. Statements can only read.

@@ -18,6 +18,7 @@ void give(Out out, uint64_t number) { sqlite3_result_int64(out, static_cast<sqli
 // ---- Columns that every table has ----------------------------------------------------
 void event_value(Out out, const Row& row) { give(out, row.number.value); }
 void time_value(Out out, const Row& row) { sqlite3_result_double(out, seconds(row.time_100us)); }
+void gap_value(Out out, const Row& row) { sqlite3_result_double(out, seconds(row.gap_100us)); }
 void task_value(Out out, const Row& row) { give(out, uint64_t{row.task}); }
 void tid_value(Out out, const Row& row) {
   auto tid = row.trace.tid(row.task);
@@ -34,6 +35,7 @@ void name_value(Out out, const Row& row) { give(out, event_name(row.kind, row.ev
 
 constexpr Column kEvent = {"event", "INTEGER", Push::event, true, event_value};
 constexpr Column kTime = {"time", "REAL", Push::time, true, time_value};
+constexpr Column kGap = {"gap", "REAL", Push::none, true, gap_value};
 constexpr Column kTask = {"task", "INTEGER", Push::task, true, task_value};
 constexpr Column kTid = {"tid", "INTEGER", Push::none, true, tid_value};
 constexpr Column kKind = {"kind", "TEXT", Push::kind, true, kind_value};
@@ -110,12 +112,11 @@ constexpr Column kArgument = {"argument", "INTEGER", Push::none, false, part_arg
 constexpr Column kData = {"data", "BLOB", Push::none, false, data_value};
 
 // ---- Tables -----------------------------------------------------------------------------
-constexpr std::array kEvents = {kEvent,           kTime,         kTask,
-                                kTid,             kKind,         numbered("number"),
-                                named("name"),    result_called("result"),
-                                kArgs};
+constexpr std::array kEvents = {
+    kEvent, kTime, kGap, kTask, kTid, kKind, numbered("number"), named("name"), result_called("result"), kArgs};
 constexpr std::array kSyscalls = {kEvent,
                                   kTime,
+                                  kGap,
                                   kTask,
                                   kTid,
                                   numbered("nr"),

@@ -34,6 +34,7 @@ class Cursor final {
   Row row() const;
 
  private:
+  uint32_t time_before(uint32_t index) const;
   bool take_chunk();
   Result<void> load_chunk();
   bool step_in_chunk();
@@ -47,6 +48,7 @@ class Cursor final {
   bool at_end_ = true;
   size_t next_chunk_ = 0;  // ascending: to look at next; descending: one above it
   ChunkInfo info_;
+  uint32_t time_before_chunk_ = 0;
   bool loaded_ = false;
   std::optional<ChunkView> view_;
   std::shared_ptr<const ChunkColumns> columns_;
@@ -84,7 +86,10 @@ bool Cursor::take_chunk() {
   const auto& chunks = trace_.chunks();
   for (;;) {
     if (filter_.descending ? next_chunk_ == 0 : next_chunk_ == chunks.size()) return false;
-    info_ = chunks[filter_.descending ? --next_chunk_ : next_chunk_++];
+    size_t place = filter_.descending ? --next_chunk_ : next_chunk_++;
+    info_ = chunks[place];
+    // Times never go back, so the greatest of a chunk is its last event's.
+    time_before_chunk_ = place ? chunks[place - 1].max_time_100us : 0;
     if (filter_.descending ? info_.end().value <= filter_.first_event : info_.first.value > filter_.last_event)
       return false;
     if (filter_.may_match(info_)) return true;
@@ -158,14 +163,22 @@ Result<void> Cursor::next() {
   return {};
 }
 
+// The time of the event before event `index` of the present chunk.
+uint32_t Cursor::time_before(uint32_t index) const {
+  if (index == 0) return time_before_chunk_;
+  return small_only_ ? columns_->times_100us[index - 1] : view_->event(index - 1).header().time_100us;
+}
+
 Row Cursor::row() const {
   Row row{.trace = trace_, .number = {number_}};
+  auto index = static_cast<uint32_t>(number_ - info_.first.value);
+  uint32_t before = time_before(index);
   if (small_only_) {
-    auto index = static_cast<uint32_t>(number_ - info_.first.value);
     row.kind = columns_->kinds[index];
     row.event_number = columns_->numbers[index];
     row.task = columns_->tasks[index];
     row.time_100us = columns_->times_100us[index];
+    row.gap_100us = row.time_100us - std::min(before, row.time_100us);
     return row;
   }
   const abi::EventHeader& header = event_.header();
@@ -173,6 +186,7 @@ Row Cursor::row() const {
   row.event_number = header.number;
   row.task = header.task;
   row.time_100us = header.time_100us;
+  row.gap_100us = row.time_100us - std::min(before, row.time_100us);
   row.event = &event_;
   if (table_.parts) row.part = *part_;
   row.part_index = part_index_;
@@ -247,11 +261,14 @@ struct VirtualCursor {
 Cursor& cursor_of(sqlite3_vtab_cursor* base) { return reinterpret_cast<VirtualCursor*>(base)->cursor; }
 
 int connect(sqlite3* db, void* aux, int, const char* const*, sqlite3_vtab** out, char**) {
-  const auto* module = static_cast<const Module*>(aux);
+  auto* module = static_cast<Module*>(aux);
   std::string declaration = "CREATE TABLE t(";
   for (const Column& column : module->table.columns)
     declaration += text(declaration.back() == '(' ? "" : ",", '"', column.name, "\" ", column.type);
-  if (int failed = sqlite3_declare_vtab(db, (declaration + ")").c_str())) return failed;
+  module->trace.declaring = true;
+  int failed = sqlite3_declare_vtab(db, (declaration + ")").c_str());
+  module->trace.declaring = false;
+  if (failed) return failed;
   *out = &(new VirtualTable{.base = {}, .module = module})->base;
   return SQLITE_OK;
 }

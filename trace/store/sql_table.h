@@ -45,6 +45,7 @@ class TraceSource final {
   Result<std::optional<int64_t>> tid(uint32_t task);
 
   uint64_t chunks_read = 0;
+  bool declaring = false;  // a table of ours is being made known: no statement of the user's
   std::optional<Error> failure;
 
  private:
@@ -65,6 +66,7 @@ struct Row {
   uint16_t event_number = 0;  // the header's `number`: which syscall, signal…
   uint32_t task = 0;
   uint32_t time_100us = 0;
+  uint32_t gap_100us = 0;            // since the event before it in the trace, whatever its task
   const EventView* event = nullptr;  // null when the query wants small columns only
   uint32_t part_index = 0;
   std::optional<PartView> part{};  // in tables of parts
