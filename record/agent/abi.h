@@ -191,7 +191,7 @@ struct Control {
   uint32_t trap_tsc;                   // 1: rdtsc traps until its site is patched
   uint32_t failed_line;                // nonzero: the agent met a bug of ours, with three values
   uint64_t failed_values[3];
-  uint32_t program_stopped;            // the agent waits for ever: the supervisor is to end the process
+  uint32_t execs;                      // 1: inside an execve of the program itself
 };
 static_assert(sizeof(Control) <= kControlBytes);
 

@@ -95,7 +95,10 @@ void place_vdso() {
 void describe_first_task(Task* task) {
   u8* at = exchange();
   copy_bytes(at, task->frame, sizeof(Frame));
-  copy_bytes(at + sizeof(Frame), task, sizeof(Task));
+  auto* state = reinterpret_cast<FirstState*>(at + sizeof(Frame));
+  copy_bytes(&state->task, task, sizeof(Task));
+  copy_bytes(state->actions, process_actions, sizeof process_actions);
+  copy_bytes(&state->process, &process, sizeof process);
   zero_bytes(at + 32768, xsave_size);
   xsave(at + 32768);
 }
@@ -112,6 +115,7 @@ void initialise(Task* task) {
   auto* params = reinterpret_cast<ShimParams*>(task->frame->rdi);
   process.pid = static_cast<u32>(raw_syscall(__NR_getpid));
   process.tsc_mode = 1;
+  process.program_break = static_cast<u64>(raw_syscall(__NR_brk, 0));
   find_xsave();
   take_over_thread(task);
   take_over_actions(task);
@@ -123,7 +127,7 @@ void initialise(Task* task) {
   control().live_tasks = 1;
   task->frame->rax = 0;
   describe_first_task(task);
-  ask(abi::Request::image, sizeof(Frame), sizeof(Task), xsave_size, task->tid, task->fs_base);
+  ask(abi::Request::image, sizeof(Frame), sizeof(FirstState), xsave_size, task->tid, task->fs_base);
   first_turn(task);
   if (control().trap_tsc) raw_syscall(__NR_prctl, kSetTsc, kTscTraps, 0, 0, 0);
   arm_dispatch(task);

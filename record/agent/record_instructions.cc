@@ -6,13 +6,12 @@
 #include "record/agent/signals.h"
 #include "record/agent/sites.h"
 #include "record/agent/vdso.h"
-#include "record/sites/desc.h"
 
 namespace ckpt::agent {
 
-namespace {
+void apply_instruction(Task* task, Entry kind, u32 operand, u64 value, u64 second);  // instructions.cc
 
-constexpr u64 kCarry = 1, kArithmeticFlags = 0x8d5;
+namespace {
 
 u64 read_tsc(u32* processor) {
   u32 low, high, aux = 0;
@@ -29,18 +28,6 @@ u64 read_tsc(u32* processor) {
   return static_cast<u64>(now.seconds) * hz + static_cast<u64>(now.nanoseconds) * (hz / 1000) / 1'000'000;
 }
 
-void set_register(Frame* f, u32 operand, u64 value) {
-  // Numbered as the instruction encodes them.
-  u64* const registers[16] = {&f->rax, &f->rcx, &f->rdx, &f->rbx, &f->rsp, &f->rbp, &f->rsi, &f->rdi,
-                              &f->r8, &f->r9, &f->r10, &f->r11, &f->r12, &f->r13, &f->r14, &f->r15};
-  u64* target = registers[operand & 15];
-  switch (operand >> 8) {
-    case 2: *target = (*target & ~0xffffull) | (value & 0xffff); break;
-    case 4: *target = value & 0xffffffff; break;
-    default: *target = value;
-  }
-}
-
 void log_instruction(Task* task, abi::InstructionKind kind, u64 value, u64 second) {
   EventBuilder event(abi::EventKind::instruction, static_cast<u16>(kind), task->number);
   event.arg(task->entry->site);
@@ -55,26 +42,6 @@ u64 hardware_random() {
 }
 
 }  // namespace
-
-// Puts what the instruction gave into the registers. Replay does the same with logged values.
-void apply_instruction(Task* task, Entry kind, u32 operand, u64 value, u64 second) {
-  Frame* f = task->frame;
-  switch (kind) {
-    case Entry::rdtscp:
-      f->rcx = second;
-      [[fallthrough]];
-    case Entry::rdtsc:
-      f->rax = value & 0xffffffff;
-      f->rdx = value >> 32;
-      return;
-    case Entry::random:
-      f->rax = value & 0xffffffff;
-      return;
-    default:
-      set_register(f, operand, value);
-      f->rflags = (f->rflags & ~kArithmeticFlags) | kCarry;
-  }
-}
 
 void record_instruction(Task* task, Entry kind, u32 operand) {
   u32 processor = 0;

@@ -24,6 +24,10 @@ void log_signal(Task* task, int signal, abi::SignalHow how, const u8* info) {
   event.arg(static_cast<u64>(how));
   event.arg(task->actions[signal].handler);
   event.arg(task->points);
+  if (how == abi::SignalHow::synchronous) {
+    event.arg(task->fault_error);
+    event.arg(task->fault_trap);
+  }
   event.part(abi::PartRole::input, 0, 0, reinterpret_cast<u64>(info), kSiginfoBytes, 0);
   event.commit(static_cast<i64>(task->fault_address));
 }

@@ -197,7 +197,8 @@ bool use_scratch(const Call& call, u64 args[6]) {
       args[a.from] = (static_cast<u64>(end - at) - a.plus) / a.scale;  // a short read: any caller expects one
       bytes = args[a.from] * a.scale + a.plus;
     }
-    if (a.direction & model::kIn) ckpt_agent_copy(at, reinterpret_cast<void*>(call.args[a.argument]), bytes);
+    // For outputs too: the kernel may leave parts of them as they were.
+    ckpt_agent_copy(at, reinterpret_cast<void*>(call.args[a.argument]), bytes);
     args[a.argument] = reinterpret_cast<u64>(at);
     at += round_up(bytes, 64);
     if (at > end) at = end;
@@ -210,7 +211,12 @@ i64 copy_from_scratch(const Call& call, const u64 args[6], i64 result) {
     const Access& a = call.row->access[i];
     if (!(a.direction & model::kOut) || args[a.argument] == call.args[a.argument] || !applies(a, result)) continue;
     u64 room = output_room(call, a, i);
-    u64 bytes = a.size == Size::value_result ? room : access_bytes(call, a, i, result);
+    u64 bytes = access_bytes(call, a, i, result);
+    if (a.size == Size::value_result) {  // the length itself may still be in scratch
+      u32 after = 0;
+      read_program(args[a.from], &after);
+      bytes = static_cast<u64>(after < call.before[i] ? after : call.before[i]) * a.scale + a.plus;
+    }
     if (bytes > room) bytes = room;
     if (ckpt_agent_copy(reinterpret_cast<void*>(call.args[a.argument]), reinterpret_cast<void*>(args[a.argument]), bytes) < bytes)
       result = -kEFAULT;

@@ -258,23 +258,21 @@ void set_tsc(bool traps) { raw_syscall(__NR_prctl, 26, traps ? 2 : 1, 0, 0, 0); 
 i64 exec(Call& call) {
   Task* task = call.task;
   // What it runs is not recorded: give it the kernel's view of everything we changed.
-  if (!task->vfork_child) {
-    EventBuilder attempt(abi::EventKind::end, static_cast<u16>(abi::EndHow::exec), task->number);
-    attempt.commit(0);
-  }
   if (control().trap_tsc) set_tsc(false);
-  u64 ours = 0;
-  for (int signal = 1; signal <= 64; signal++)
-    if ((kNeverBlocked & signal_bit(signal)) && (task->mask & signal_bit(signal))) ours |= signal_bit(signal);
+  u64 mask = task->mask;
+  raw_syscall(__NR_rt_sigprocmask, 2, reinterpret_cast<u64>(&mask), 0, 8);
   i64 result;
   if (task->vfork_child) {
     give_turn(task, abi::TurnGiven::at_entry);
     result = perform(call);
     take_turn(task);
   } else {
+    store(control().execs, 1u);
     result = perform(call);
+    store(control().execs, 0u);
   }
   if (control().trap_tsc) set_tsc(true);
+  set_kernel_mask(task, task->mask);
   log_call(call, result);
   return result;
 }

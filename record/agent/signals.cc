@@ -59,7 +59,7 @@ void fill_machine(MachineContext* m, const Frame& f) {
   m->r12 = f.r12; m->r13 = f.r13; m->r14 = f.r14; m->r15 = f.r15;
   m->rdi = f.rdi; m->rsi = f.rsi; m->rbp = f.rbp; m->rbx = f.rbx;
   m->rdx = f.rdx; m->rax = f.rax; m->rcx = f.rcx; m->rsp = f.rsp;
-  m->rip = f.rip; m->rflags = f.rflags;
+  m->rip = program_address(f.rip); m->rflags = f.rflags;
   m->cs = 0x33; m->gs = 0; m->fs = 0; m->ss = 0x2b;
 }
 

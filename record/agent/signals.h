@@ -47,6 +47,15 @@ static_assert(sizeof(SignalFrame) == 440);
 
 extern KernelAction process_actions[65];
 
+// What checkpoint 0 keeps of the agent: goes through the exchange buffer.
+struct FirstState {
+  Task task;
+  KernelAction actions[65];
+  ProcessState process;
+};
+inline constexpr u64 kFirstVectorsOffset = 32768;  // where the XSAVE area follows in it
+static_assert(sizeof(Frame) + sizeof(FirstState) <= kFirstVectorsOffset);
+
 // rt_sigaction as the program asked for it: checks, keeps it, gives the old one. In recording
 // the caller then tells the kernel (record_signals.cc).
 i64 emulate_sigaction(Task* task, u64 signal, u64 action, u64 old_action, u64 set_bytes);

@@ -38,6 +38,12 @@ u64 resume_address(u64 pc) {
   return pc;
 }
 
+u64 program_address(u64 pc) {
+  for (u32 i = 0; i < window_count; i++)
+    if (windows[i].tail == pc) return windows[i].after_site;
+  return pc;
+}
+
 u64 restart_address(u64 site) {
   for (u32 i = 0; i < window_count; i++)
     if (site - windows[i].start < windows[i].bytes) return windows[i].start;

@@ -14,6 +14,8 @@ void remember_window(u64 start, u32 bytes, u64 after_site, u64 tail);
 // Where to go on for a saved pc: itself, or the trampoline's tail if it points between the
 // intercepted instruction and the end of a rewritten window.
 u64 resume_address(u64 pc);
+// The pc the program would see for one inside a trampoline: behind the intercepted instruction.
+u64 program_address(u64 pc);
 // Where an interrupted call at `site` is made again: the start of the window that holds it.
 u64 restart_address(u64 site);
 // Forget windows of unmapped memory.

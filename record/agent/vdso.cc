@@ -31,11 +31,6 @@ struct Symbol {
   u64 value, bytes;
 };
 
-struct Function {
-  const char* name;
-  u16 number;
-};
-
 VdsoFunction clock_gettime_function, gettimeofday_function, time_function, getcpu_function, getres_function;
 
 bool same_text(const char* a, const char* b) {
