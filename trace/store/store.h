@@ -57,9 +57,9 @@ struct TraceEnd {
   uint64_t slow_entries = 0;
   uint64_t inexact_event = 0;  // first event past which replay is not exact, or 0
   bool discarded = false;      // recording stopped early (full disk)
-  std::string note;            // why, one line
+  std::string note{};          // why, one line
   bool has_final_hash = false;
-  std::vector<std::string> refused;  // calls without a row: "syscall 999 (3 times)"
+  std::vector<std::string> refused{};  // calls without a row: "syscall 999 (3 times)"
 };
 
 // A content-hashed copy of a file: `hash` is 32 hex digits of XXH3-128 of its bytes.
