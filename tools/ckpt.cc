@@ -34,9 +34,9 @@ int help() {
 }
 
 bool is_command_name(const std::string& name) {
-  return !name.empty() && name[0] != '-' &&
-         std::all_of(name.begin(), name.end(),
-                     [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; });
+  return !name.empty() && name[0] != '-' && std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+  });
 }
 
 int become(const std::string& name, std::vector<std::string> arguments) {

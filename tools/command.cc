@@ -22,7 +22,9 @@ int complain(int status, const std::string& message) {
   return status;
 }
 
-int complain(int status, const Error& error) { return complain(status, error.message); }
+int complain(int status, const Error& error) {
+  return complain(status, error.message);
+}
 
 std::optional<int> parse(CLI::App& app, int argc, char** argv, int usage_status) {
   try {
@@ -35,8 +37,12 @@ std::optional<int> parse(CLI::App& app, int argc, char** argv, int usage_status)
   }
 }
 
-void add_version(CLI::App& app) { app.set_version_flag("--version", "ckpt " CKPT_VERSION); }
+void add_version(CLI::App& app) {
+  app.set_version_flag("--version", "ckpt " CKPT_VERSION);
+}
 
-bool may_show_progress() { return isatty(STDERR_FILENO) == 1; }
+bool may_show_progress() {
+  return isatty(STDERR_FILENO) == 1;
+}
 
 }  // namespace ckpt

@@ -13,9 +13,9 @@
 
 namespace ckpt {
 
-inline constexpr int kExitProblem = 1;    // the command ran and found something wrong
-inline constexpr int kExitUsage = 2;      // unknown option or command, bad SQL
-inline constexpr int kExitFailed = 125;   // ckpt itself could not
+inline constexpr int kExitProblem = 1;   // the command ran and found something wrong
+inline constexpr int kExitUsage = 2;     // unknown option or command, bad SQL
+inline constexpr int kExitFailed = 125;  // ckpt itself could not
 
 // Prints `ckpt: MESSAGE` on stderr, control characters made harmless, and returns `status`.
 int complain(int status, const std::string& message);

@@ -26,10 +26,11 @@ struct Tried {
 };
 
 constexpr Tried kTried[] = {
-    {"syscall user dispatch", probe_user_dispatch, "to see every syscall of the program", "a seccomp filter, or nothing"},
+    {"syscall user dispatch", probe_user_dispatch, "to see every syscall of the program",
+     "a seccomp filter, or nothing"},
     {"seccomp filter", probe_seccomp_trap, "in place of user dispatch where that is missing",
      "not needed with user dispatch"},
-    {"FSGSBASE", probe_fsgsbase, "to find a task's state, 12 ns","arch_prctl, a syscall of about 100 ns"},
+    {"FSGSBASE", probe_fsgsbase, "to find a task's state, 12 ns", "arch_prctl, a syscall of about 100 ns"},
     {"PR_SET_TSC", probe_tsc_trap, "to see rdtsc and rdtscp", "none: a program that uses rdtsc may diverge"},
     {"cpuid faulting", probe_cpuid_fault, "not needed: the trace holds the cpuid table",
      "the trace holds the cpuid table, replay compares it"},
@@ -90,24 +91,25 @@ void report_limits(Report& report) {
   report.row("open files", descriptors ? text(*descriptors) : "unlimited",
              descriptors && *descriptors < kDescriptors ? "too few: raise it with ulimit -n"
                                                         : "the recorder's own lie at the upper end");
-  report.row("address space", space ? printed_bytes(*space) : "unlimited",
-             space && *space < 2 * kZoneBytes ? "too little: raise it with ulimit -v"
-                                              : "8 GiB of it is reserved, not used");
+  report.row(
+      "address space", space ? printed_bytes(*space) : "unlimited",
+      space && *space < 2 * kZoneBytes ? "too little: raise it with ulimit -v" : "8 GiB of it is reserved, not used");
   report.row("memory of the container", memory ? printed_bytes(*memory) : "unlimited",
              "at most 64 MiB by the recorder, beside the program's");
   auto maps = number_in_file("/proc/sys/vm/max_map_count");
-  report.row("vm.max_map_count", maps ? text(*maps) : "unknown",
-             maps && *maps < kMaps ? "low: programs with many mappings may not replay" : "one for each run of pages restored");
+  report.row(
+      "vm.max_map_count", maps ? text(*maps) : "unknown",
+      maps && *maps < kMaps ? "low: programs with many mappings may not replay" : "one for each run of pages restored");
   auto overcommit = number_in_file("/proc/sys/vm/overcommit_memory");
-  report.row("vm.overcommit_memory", overcommit ? text(*overcommit) : "unknown",
-             overcommit == 2 ? "strict: snapshots of large programs may be refused" : "snapshots of a replay are forks");
+  report.row(
+      "vm.overcommit_memory", overcommit ? text(*overcommit) : "unknown",
+      overcommit == 2 ? "strict: snapshots of large programs may be refused" : "snapshots of a replay are forks");
 }
 
 void report_store(Report& report) {
   std::string root = store_root();
   auto room = free_disk_bytes(root);
-  report.row("disk of the store", room ? text(printed_bytes(*room), " free") : "unknown",
-             text("traces go to ", root));
+  report.row("disk of the store", room ? text(printed_bytes(*room), " free") : "unknown", text("traces go to ", root));
   report.row("kernel", kernel_version(), "5.11 or newer is best; 6.7 for write tracking");
 }
 

@@ -65,7 +65,8 @@ bool has_avx512() {
 
 std::optional<uint64_t> number_in_file(const std::string& path) {
   std::string line = first_line(path);
-  if (line.empty() || line.find_first_not_of("0123456789") != std::string::npos || line.size() > 19) return std::nullopt;
+  if (line.empty() || line.find_first_not_of("0123456789") != std::string::npos || line.size() > 19)
+    return std::nullopt;
   return std::stoull(line);
 }
 
@@ -97,7 +98,8 @@ std::optional<double> cgroup_cpus() {
   }
   for (const std::string& folder : cgroup_folders("cpu")) {
     auto quota = number_in_file(folder + "/cpu.cfs_quota_us"), period = number_in_file(folder + "/cpu.cfs_period_us");
-    if (quota && period && *period > 0) least = std::min(least, static_cast<double>(*quota) / static_cast<double>(*period));
+    if (quota && period && *period > 0)
+      least = std::min(least, static_cast<double>(*quota) / static_cast<double>(*period));
   }
   if (least >= 1e9) return std::nullopt;
   return least;

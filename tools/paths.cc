@@ -76,9 +76,9 @@ uint64_t highest_number(const std::string& root, const std::string& stem) {
   return highest;
 }
 
-// A link cannot be replaced in place: make one under another name and rename it over the old.
+// A link cannot be replaced in place: make one under a name nobody else uses, and rename it over the old.
 Result<void> point_latest_at(const std::string& root, const std::string& name) {
-  std::string temporary = text(root, "/.latest.", getpid());
+  std::string temporary = text(root, "/.latest.", name);
   unlink(temporary.c_str());
   if (symlink(name.c_str(), temporary.c_str()) != 0) return io_error(text("make link ", temporary));
   std::string latest = text(root, "/", kLatest);
@@ -129,9 +129,13 @@ Result<std::string> command_file(const std::string& name) {
                .os_errno = ENOENT};
 }
 
-std::string store_root() { return default_store_root(); }
+std::string store_root() {
+  return default_store_root();
+}
 
-bool is_trace_folder(const std::string& folder) { return is_file(folder + "/header"); }
+bool is_trace_folder(const std::string& folder) {
+  return is_file(folder + "/header");
+}
 
 Result<std::string> resolve_trace(const std::string& name) {
   std::string root = store_root();
@@ -145,8 +149,7 @@ Result<std::string> resolve_trace(const std::string& name) {
       if (is_trace_folder(folder)) return folder;
     }
     return Error{.code = Code::not_found,
-                 .message = text("trace latest: none in ", root,
-                                 "; record one with ckpt record, or name a folder"),
+                 .message = text("trace latest: none in ", root, "; record one with ckpt record, or name a folder"),
                  .os_errno = ENOENT};
   }
   if (is_trace_folder(name)) return name;

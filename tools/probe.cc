@@ -34,7 +34,9 @@ void on_sigsys(int) {
   trapped = trapped + 1;
 }
 
-void on_fault(int) { siglongjmp(after_fault, 1); }
+void on_fault(int) {
+  siglongjmp(after_fault, 1);
+}
 
 void catch_signal(int signal, void (*handler)(int)) {
   struct sigaction action = {};
@@ -68,7 +70,9 @@ bool read_answer(int fd, int timeout_ms, std::string& answer) {
 
 }  // namespace
 
-Answer refused_by_kernel() { return {false, std::strerror(errno)}; }
+Answer refused_by_kernel() {
+  return {false, std::strerror(errno)};
+}
 
 Answer try_in_child(Probe probe, int timeout_ms) {
   int ends[2];

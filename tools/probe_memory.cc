@@ -15,10 +15,10 @@
 namespace ckpt {
 namespace {
 
-constexpr int kUserModeOnly = 1;                    // UFFD_USER_MODE_ONLY
-constexpr uint64_t kFeatureUnpopulated = 1 << 13;   // UFFD_FEATURE_WP_UNPOPULATED
-constexpr uint64_t kFeatureAsync = 1 << 15;         // UFFD_FEATURE_WP_ASYNC
-constexpr uint64_t kPageWritten = 1 << 1;           // PAGE_IS_WRITTEN
+constexpr int kUserModeOnly = 1;                   // UFFD_USER_MODE_ONLY
+constexpr uint64_t kFeatureUnpopulated = 1 << 13;  // UFFD_FEATURE_WP_UNPOPULATED
+constexpr uint64_t kFeatureAsync = 1 << 15;        // UFFD_FEATURE_WP_ASYNC
+constexpr uint64_t kPageWritten = 1 << 1;          // PAGE_IS_WRITTEN
 constexpr size_t kPageBytes = 4096;
 constexpr size_t kPages = 4;
 
@@ -42,8 +42,8 @@ int open_userfaultfd(uint64_t features) {
 }
 
 char* some_pages() {
-  void* pages = mmap(nullptr, kPages * kPageBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE,
-                     -1, 0);
+  void* pages =
+      mmap(nullptr, kPages * kPageBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
   return pages == MAP_FAILED ? nullptr : static_cast<char*>(pages);
 }
 

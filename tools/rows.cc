@@ -86,7 +86,9 @@ std::string harmless(std::string_view words) {
   return shown;
 }
 
-std::string printed_value(const SqlValue& value) { return plain(value, SIZE_MAX); }
+std::string printed_value(const SqlValue& value) {
+  return plain(value, SIZE_MAX);
+}
 
 std::string json_string(std::string_view words) {
   std::string json = "\"";

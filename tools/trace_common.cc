@@ -29,7 +29,9 @@ uint64_t process_start_ns(int32_t pid) {
   timespec boot, now;
   clock_gettime(CLOCK_BOOTTIME, &boot);
   clock_gettime(CLOCK_REALTIME, &now);
-  auto ns = [](const timespec& at) { return static_cast<uint64_t>(at.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(at.tv_nsec); };
+  auto ns = [](const timespec& at) {
+    return static_cast<uint64_t>(at.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(at.tv_nsec);
+  };
   return ns(now) - ns(boot) + ticks * (1'000'000'000 / static_cast<uint64_t>(sysconf(_SC_CLK_TCK)));
 }
 
@@ -52,10 +54,14 @@ void add_form(CLI::App& app, FormOptions& options) {
 
 const char* state_name(TraceState state) {
   switch (state) {
-    case TraceState::finished: return "finished";
-    case TraceState::stopped: return "stopped";
-    case TraceState::recording: return "recording";
-    default: return "killed";
+    case TraceState::finished:
+      return "finished";
+    case TraceState::stopped:
+      return "stopped";
+    case TraceState::recording:
+      return "recording";
+    default:
+      return "killed";
   }
 }
 
@@ -86,7 +92,9 @@ std::string trace_name(const std::string& folder) {
   return path.substr(path.find_last_of('/') + 1);
 }
 
-int exit_status(const Error& error) { return error.code == Code::usage ? kExitUsage : kExitFailed; }
+int exit_status(const Error& error) {
+  return error.code == Code::usage ? kExitUsage : kExitFailed;
+}
 
 int fail(const Error& error) {
   end_progress();
@@ -127,7 +135,8 @@ std::string printed_date(uint64_t ns) {
   time_t seconds = static_cast<time_t>(ns / 1'000'000'000);
   tm parts = {};
   char date[64];
-  if (!gmtime_r(&seconds, &parts) || std::strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", &parts) == 0) return "unknown";
+  if (!gmtime_r(&seconds, &parts) || std::strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", &parts) == 0)
+    return "unknown";
   return date;
 }
 

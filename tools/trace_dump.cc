@@ -37,11 +37,14 @@ Result<Range> range_of(const std::string& words) {
   std::string_view last = dots == std::string::npos ? first : std::string_view(words).substr(dots + 2);
   bool good = (first.empty() ? dots != std::string::npos : read_number(first, range.first)) &&
               (last.empty() ? dots != std::string::npos : read_number(last, range.last)) && range.first <= range.last;
-  if (!good) return Error{.code = Code::usage, .message = text("--events ", words, ": is no range; give A..B, A.. or A")};
+  if (!good)
+    return Error{.code = Code::usage, .message = text("--events ", words, ": is no range; give A..B, A.. or A")};
   return range;
 }
 
-const char* role_name(abi::PartRole role) { return role == abi::PartRole::output ? "output" : "input"; }
+const char* role_name(abi::PartRole role) {
+  return role == abi::PartRole::output ? "output" : "input";
+}
 
 // `read(fd=3, buf=0x7ffe10, count=512) = 5` and what the other kinds look like.
 std::string headline(const EventView& event) {

@@ -17,7 +17,9 @@ struct Options {
   bool json = false;
 };
 
-SqlValue number(uint64_t value) { return static_cast<int64_t>(value); }
+SqlValue number(uint64_t value) {
+  return static_cast<int64_t>(value);
+}
 
 void add_header(Facts& facts, const TraceHeader& header) {
   std::string arguments;
@@ -60,15 +62,16 @@ void add_events(Facts& facts, const std::vector<ChunkInfo>& chunks) {
 void add_end(Facts& facts, const TraceEnd& end, uint64_t started_ns) {
   std::string refused;
   for (const std::string& call : end.refused) refused += text(refused.empty() ? "" : ", ", call);
-  facts.insert(facts.end(), {{"ended", end_name(end.how)},
-                             {"status", end.status},
-                             {"wall_seconds", end.ended_ns > started_ns ? double(end.ended_ns - started_ns) / 1e9 : 0.0},
-                             {"unrecorded_children", number(end.children)},
-                             {"slow_entries", number(end.slow_entries)},
-                             {"inexact_from_event", end.inexact_event ? number(end.inexact_event) : SqlValue()},
-                             {"final_hash", std::string(end.has_final_hash ? "yes" : "no")},
-                             {"refused", refused.empty() ? SqlValue() : SqlValue(refused)},
-                             {"note", end.note.empty() ? SqlValue() : SqlValue(end.note)}});
+  facts.insert(facts.end(),
+               {{"ended", end_name(end.how)},
+                {"status", end.status},
+                {"wall_seconds", end.ended_ns > started_ns ? double(end.ended_ns - started_ns) / 1e9 : 0.0},
+                {"unrecorded_children", number(end.children)},
+                {"slow_entries", number(end.slow_entries)},
+                {"inexact_from_event", end.inexact_event ? number(end.inexact_event) : SqlValue()},
+                {"final_hash", std::string(end.has_final_hash ? "yes" : "no")},
+                {"refused", refused.empty() ? SqlValue() : SqlValue(refused)},
+                {"note", end.note.empty() ? SqlValue() : SqlValue(end.note)}});
 }
 
 Result<Facts> facts_of(const std::string& folder) {
@@ -102,7 +105,8 @@ Result<void> info(const Options& options) {
   for (size_t i = 0; i < names.size(); ++i) {
     if (std::holds_alternative<std::monostate>(values[i])) continue;
     auto* bytes = names[i].ends_with("bytes") ? std::get_if<int64_t>(&values[i]) : nullptr;
-    std::string shown = bytes && *bytes >= 1024 ? text(*bytes, " (", printed_bytes(static_cast<uint64_t>(*bytes)), ")") : "";
+    std::string shown =
+        bytes && *bytes >= 1024 ? text(*bytes, " (", printed_bytes(static_cast<uint64_t>(*bytes)), ")") : "";
     // As text, so that the column stays to the left.
     if (shown.empty()) shown = printed_value(values[i]);
     printer.row({names[i], shown});

@@ -54,7 +54,9 @@ std::string schema_of(sqlite3* db) {
   return all;
 }
 
-std::string identity_of(const TraceHeader& header) { return text(header.started_ns, ".", header.pid); }
+std::string identity_of(const TraceHeader& header) {
+  return text(header.started_ns, ".", header.pid);
+}
 
 bool fill_empty(sqlite3* db, const TraceHeader& header) {
   if (!execute(db, text("PRAGMA application_id=", kApplication, "; PRAGMA user_version=", kVersion))) return false;
@@ -215,7 +217,11 @@ Result<void> Index::update(Reader& reader, const Progress& progress) {
   return Error{.code = Code::io, .message = text("index of ", reader.folder(), ": ", sqlite3_errmsg(connection()))};
 }
 
-sqlite3* Index::connection() const { return state_->db.get(); }
-bool Index::in_memory() const { return state_->memory; }
+sqlite3* Index::connection() const {
+  return state_->db.get();
+}
+bool Index::in_memory() const {
+  return state_->memory;
+}
 
 }  // namespace ckpt

@@ -38,7 +38,7 @@ struct FileCall {
   uint8_t path, flags;
 };
 constexpr std::array kFileCalls = {
-    FileCall{SYS_open, 0, 1},       FileCall{SYS_creat, 0, kNone},  FileCall{SYS_openat, 1, 2},
+    FileCall{SYS_open, 0, 1},        FileCall{SYS_creat, 0, kNone},  FileCall{SYS_openat, 1, 2},
     FileCall{SYS_openat2, 1, kNone}, FileCall{SYS_execve, 0, kNone}, FileCall{SYS_execveat, 1, 4},
 };
 
@@ -83,9 +83,15 @@ void IndexRows::add(EventNumber number, const EventView& event) {
       if (error_name(header.result)) ++count.errors;
       add_syscall(place, event, task);
       break;
-    case abi::EventKind::turn: ++task.turns; break;
-    case abi::EventKind::signal: marks_.push_back({place, "signal", event_name(header.kind, header.number)}); break;
-    case abi::EventKind::image: marks_.push_back({place, "checkpoint", text(event.arg(0))}); break;
+    case abi::EventKind::turn:
+      ++task.turns;
+      break;
+    case abi::EventKind::signal:
+      marks_.push_back({place, "signal", event_name(header.kind, header.number)});
+      break;
+    case abi::EventKind::image:
+      marks_.push_back({place, "checkpoint", text(event.arg(0))});
+      break;
     case abi::EventKind::task_start:
       task.tid = header.result;
       if (event.arg(0) != 0) task.parent = static_cast<int64_t>(event.arg(0));
@@ -101,7 +107,8 @@ void IndexRows::add(EventNumber number, const EventView& event) {
       end_ = End{place, how, header.result};
       break;
     }
-    default: break;
+    default:
+      break;
   }
 }
 

@@ -33,16 +33,20 @@ int authorize(void* context, int action, const char* first, const char* second, 
   auto* uses = static_cast<Uses*>(context);
   if (uses->trace.declaring) return SQLITE_OK;  // SQLite reads a CREATE TABLE for that
   switch (action) {
-    case SQLITE_READ: uses->index |= is_index_table(first); return SQLITE_OK;
+    case SQLITE_READ:
+      uses->index |= is_index_table(first);
+      return SQLITE_OK;
     case SQLITE_SELECT:
-    case SQLITE_RECURSIVE: return SQLITE_OK;
+    case SQLITE_RECURSIVE:
+      return SQLITE_OK;
     case SQLITE_FUNCTION:
       if (second && std::strcmp(second, "load_extension") == 0) break;
       return SQLITE_OK;
     case SQLITE_PRAGMA:
       if (first && (std::strcmp(first, "table_info") == 0 || std::strcmp(first, "table_xinfo") == 0)) return SQLITE_OK;
       break;
-    default: break;
+    default:
+      break;
   }
   uses->refused = action == SQLITE_PRAGMA && first ? text("pragma ", first) : "a change";
   return SQLITE_DENY;
@@ -80,7 +84,9 @@ SqlStatement::SqlStatement(SqlStatement&&) noexcept = default;
 SqlStatement& SqlStatement::operator=(SqlStatement&&) noexcept = default;
 SqlStatement::~SqlStatement() = default;
 
-const std::vector<std::string>& SqlStatement::columns() const { return state_->columns; }
+const std::vector<std::string>& SqlStatement::columns() const {
+  return state_->columns;
+}
 
 Result<bool> SqlStatement::next() {
   int status = sqlite3_step(state_->statement.get());
@@ -94,8 +100,10 @@ Result<bool> SqlStatement::next() {
       return Error{.code = Code::corrupt, .message = text("index.sqlite: ", message, "; delete it, it is made again")};
     case SQLITE_IOERR:
     case SQLITE_FULL:
-    case SQLITE_CANTOPEN: return Error{.code = Code::io, .message = text("index.sqlite: ", message)};
-    default: return Error{.code = Code::usage, .message = text("sql: ", message)};
+    case SQLITE_CANTOPEN:
+      return Error{.code = Code::io, .message = text("index.sqlite: ", message)};
+    default:
+      return Error{.code = Code::usage, .message = text("sql: ", message)};
   }
 }
 
@@ -103,8 +111,10 @@ SqlValue SqlStatement::value(size_t column) const {
   sqlite3_stmt* row = state_->statement.get();
   int place = static_cast<int>(column);
   switch (sqlite3_column_type(row, place)) {
-    case SQLITE_INTEGER: return int64_t{sqlite3_column_int64(row, place)};
-    case SQLITE_FLOAT: return sqlite3_column_double(row, place);
+    case SQLITE_INTEGER:
+      return int64_t{sqlite3_column_int64(row, place)};
+    case SQLITE_FLOAT:
+      return sqlite3_column_double(row, place);
     case SQLITE_TEXT: {
       auto* words = reinterpret_cast<const char*>(sqlite3_column_text(row, place));
       return std::string(words, static_cast<size_t>(sqlite3_column_bytes(row, place)));
@@ -113,7 +123,8 @@ SqlValue SqlStatement::value(size_t column) const {
       auto* bytes = static_cast<const std::byte*>(sqlite3_column_blob(row, place));
       return std::vector<std::byte>(bytes, bytes + sqlite3_column_bytes(row, place));
     }
-    default: return std::monostate();
+    default:
+      return std::monostate();
   }
 }
 
@@ -183,7 +194,9 @@ Result<SqlStatement> Sql::prepare(const std::string& words, const Progress& prog
   return SqlStatement(std::move(statement));
 }
 
-Reader& Sql::reader() { return state_->reader; }
+Reader& Sql::reader() {
+  return state_->reader;
+}
 
 std::vector<SqlTable> Sql::tables() const {
   std::vector<SqlTable> all;
@@ -193,6 +206,8 @@ std::vector<SqlTable> Sql::tables() const {
   return all;
 }
 
-uint64_t Sql::chunks_read() const { return state_->trace.chunks_read; }
+uint64_t Sql::chunks_read() const {
+  return state_->trace.chunks_read;
+}
 
 }  // namespace ckpt

@@ -13,13 +13,23 @@ using Out = sqlite3_context*;
 void give(Out out, const std::string& words) {
   sqlite3_result_text64(out, words.data(), words.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
 }
-void give(Out out, uint64_t number) { sqlite3_result_int64(out, static_cast<sqlite3_int64>(number)); }
+void give(Out out, uint64_t number) {
+  sqlite3_result_int64(out, static_cast<sqlite3_int64>(number));
+}
 
 // ---- Columns that every table has ----------------------------------------------------
-void event_value(Out out, const Row& row) { give(out, row.number.value); }
-void time_value(Out out, const Row& row) { sqlite3_result_double(out, seconds(row.time_100us)); }
-void gap_value(Out out, const Row& row) { sqlite3_result_double(out, seconds(row.gap_100us)); }
-void task_value(Out out, const Row& row) { give(out, uint64_t{row.task}); }
+void event_value(Out out, const Row& row) {
+  give(out, row.number.value);
+}
+void time_value(Out out, const Row& row) {
+  sqlite3_result_double(out, seconds(row.time_100us));
+}
+void gap_value(Out out, const Row& row) {
+  sqlite3_result_double(out, seconds(row.gap_100us));
+}
+void task_value(Out out, const Row& row) {
+  give(out, uint64_t{row.task});
+}
 void tid_value(Out out, const Row& row) {
   auto tid = row.trace.tid(row.task);
   if (!tid) {
@@ -29,9 +39,15 @@ void tid_value(Out out, const Row& row) {
     sqlite3_result_int64(out, **tid);
   }
 }
-void kind_value(Out out, const Row& row) { give(out, kind_name(row.kind)); }
-void number_value(Out out, const Row& row) { give(out, uint64_t{row.event_number}); }
-void name_value(Out out, const Row& row) { give(out, event_name(row.kind, row.event_number)); }
+void kind_value(Out out, const Row& row) {
+  give(out, kind_name(row.kind));
+}
+void number_value(Out out, const Row& row) {
+  give(out, uint64_t{row.event_number});
+}
+void name_value(Out out, const Row& row) {
+  give(out, event_name(row.kind, row.event_number));
+}
 
 constexpr Column kEvent = {"event", "INTEGER", Push::event, true, event_value};
 constexpr Column kTime = {"time", "REAL", Push::time, true, time_value};
@@ -39,12 +55,20 @@ constexpr Column kGap = {"gap", "REAL", Push::none, true, gap_value};
 constexpr Column kTask = {"task", "INTEGER", Push::task, true, task_value};
 constexpr Column kTid = {"tid", "INTEGER", Push::none, true, tid_value};
 constexpr Column kKind = {"kind", "TEXT", Push::kind, true, kind_value};
-constexpr Column named(const char* name) { return {name, "TEXT", Push::name, true, name_value}; }
-constexpr Column numbered(const char* name) { return {name, "INTEGER", Push::number, true, number_value}; }
+constexpr Column named(const char* name) {
+  return {name, "TEXT", Push::name, true, name_value};
+}
+constexpr Column numbered(const char* name) {
+  return {name, "INTEGER", Push::number, true, number_value};
+}
 
 // ---- Columns of whole events ------------------------------------------------------------
-void result_value(Out out, const Row& row) { sqlite3_result_int64(out, row.event->header().result); }
-void args_value(Out out, const Row& row) { give(out, printed_args(*row.event)); }
+void result_value(Out out, const Row& row) {
+  sqlite3_result_int64(out, row.event->header().result);
+}
+void args_value(Out out, const Row& row) {
+  give(out, printed_args(*row.event));
+}
 void errno_value(Out out, const Row& row) {
   if (auto name = error_name(row.event->header().result)) give(out, *name);
 }
@@ -56,7 +80,9 @@ template <size_t place>
 constexpr Column argument(const char* name) {
   return {name, "INTEGER", Push::none, false, arg_value<place>};
 }
-constexpr Column result_called(const char* name) { return {name, "INTEGER", Push::none, false, result_value}; }
+constexpr Column result_called(const char* name) {
+  return {name, "INTEGER", Push::none, false, result_value};
+}
 constexpr Column kArgs = {"args", "TEXT", Push::none, false, args_value};
 constexpr Column kErrno = {"errno", "TEXT", Push::none, false, errno_value};
 
@@ -89,15 +115,27 @@ void fault_value(Out out, const Row& row) {
 }
 
 // ---- Parts ------------------------------------------------------------------------------
-void part_value(Out out, const Row& row) { give(out, uint64_t{row.part_index}); }
-void address_value(Out out, const Row& row) { give(out, row.part->part.address); }
-void bytes_value(Out out, const Row& row) { give(out, uint64_t{row.part->part.bytes}); }
-void part_argument_value(Out out, const Row& row) { give(out, uint64_t{row.part->part.argument}); }
-void cut_value(Out out, const Row& row) { give(out, uint64_t{row.part->part.cut}); }
+void part_value(Out out, const Row& row) {
+  give(out, uint64_t{row.part_index});
+}
+void address_value(Out out, const Row& row) {
+  give(out, row.part->part.address);
+}
+void bytes_value(Out out, const Row& row) {
+  give(out, uint64_t{row.part->part.bytes});
+}
+void part_argument_value(Out out, const Row& row) {
+  give(out, uint64_t{row.part->part.argument});
+}
+void cut_value(Out out, const Row& row) {
+  give(out, uint64_t{row.part->part.cut});
+}
 void data_value(Out out, const Row& row) {
   sqlite3_result_blob64(out, row.part->bytes.data(), row.part->bytes.size(), SQLITE_TRANSIENT);
 }
-void text_value(Out out, const Row& row) { give(out, quoted(row.part->bytes, row.part->bytes.size())); }
+void text_value(Out out, const Row& row) {
+  give(out, quoted(row.part->bytes, row.part->bytes.size()));
+}
 void written_value(Out out, const Row& row) {
   uint64_t bytes = 0;
   for (PartView part : row.event->parts())
@@ -158,20 +196,16 @@ constexpr std::array kPatches = {kEvent,
                                  argument<5>("arg5"),
                                  Column{"bytes", "INTEGER", Push::none, false, written_value}};
 constexpr std::array kMemory = {kEvent, kTime, kTask, kKind, named("name"), kPart, kArgument, kAddress, kBytes, kData};
-constexpr std::array kInputs = {kEvent,
-                                kTime,
-                                kTask,
-                                kKind,
-                                named("name"),
-                                kPart,
-                                kArgument,
-                                kAddress,
-                                kBytes,
-                                Column{"cut", "INTEGER", Push::none, false, cut_value},
-                                kData,
-                                Column{"text", "TEXT", Push::none, false, text_value}};
+constexpr std::array kInputs = {kEvent,        kTime,
+                                kTask,         kKind,
+                                named("name"), kPart,
+                                kArgument,     kAddress,
+                                kBytes,        Column{"cut", "INTEGER", Push::none, false, cut_value},
+                                kData,         Column{"text", "TEXT", Push::none, false, text_value}};
 
-constexpr uint64_t only(abi::EventKind kind) { return uint64_t{1} << static_cast<uint8_t>(kind); }
+constexpr uint64_t only(abi::EventKind kind) {
+  return uint64_t{1} << static_cast<uint8_t>(kind);
+}
 
 constexpr std::array kTables = {
     Table{"events", "every event of the trace", UINT64_MAX, {}, kEvents},
@@ -186,6 +220,8 @@ constexpr std::array kTables = {
 
 }  // namespace
 
-std::span<const Table> tables() { return kTables; }
+std::span<const Table> tables() {
+  return kTables;
+}
 
 }  // namespace ckpt::sql

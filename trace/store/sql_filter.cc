@@ -8,7 +8,9 @@
 namespace ckpt::sql {
 namespace {
 
-constexpr uint64_t bit(uint64_t number) { return uint64_t{1} << (number % 64); }
+constexpr uint64_t bit(uint64_t number) {
+  return uint64_t{1} << (number % 64);
+}
 
 // The range of whole numbers between two bounds that a comparison leaves. It may be one too wide at each
 // end, never too narrow: SQLite checks every row again.
@@ -65,10 +67,14 @@ void narrow_name(Filter& filter, std::string_view name) {
 
 void Filter::add(Push push, Comparison comparison, sqlite3_value* value) {
   switch (push) {
-    case Push::event: return narrow(first_event, last_event, nothing, comparison, value, 1, 0);
-    case Push::time: return narrow(first_time, last_time, nothing, comparison, value, 1e4L, 1);
-    case Push::task: return narrow(first_task, last_task, nothing, comparison, value, 1, 0);
-    case Push::number: return narrow(first_number, last_number, nothing, comparison, value, 1, 0);
+    case Push::event:
+      return narrow(first_event, last_event, nothing, comparison, value, 1, 0);
+    case Push::time:
+      return narrow(first_time, last_time, nothing, comparison, value, 1e4L, 1);
+    case Push::task:
+      return narrow(first_task, last_task, nothing, comparison, value, 1, 0);
+    case Push::number:
+      return narrow(first_number, last_number, nothing, comparison, value, 1, 0);
     case Push::kind:
       if (auto name = text_of(value)) {
         auto kind = kind_named(*name);
@@ -78,7 +84,8 @@ void Filter::add(Push push, Comparison comparison, sqlite3_value* value) {
     case Push::name:
       if (auto name = text_of(value)) narrow_name(*this, *name);
       break;
-    case Push::none: break;
+    case Push::none:
+      break;
   }
   if (kinds == 0) nothing = true;
 }

@@ -140,7 +140,9 @@ std::optional<uint16_t> event_number_named(EventKind kind, std::string_view name
   return number && event_name(kind, *number) == name ? number : std::nullopt;
 }
 
-std::string end_name(abi::EndHow how) { return event_name(EventKind::end, static_cast<uint16_t>(how)); }
+std::string end_name(abi::EndHow how) {
+  return event_name(EventKind::end, static_cast<uint16_t>(how));
+}
 
 std::optional<std::string> error_name(int64_t result) {
   if (result >= 0 || result < -kMostErrno) return std::nullopt;
@@ -149,27 +151,38 @@ std::optional<std::string> error_name(int64_t result) {
 
 std::string printed_args(const EventView& event) {
   switch (event.header().kind) {
-    case EventKind::syscall: return syscall_args(event);
-    case EventKind::turn: return text("from task ", event.arg(0), ", points=", event.arg(1));
-    case EventKind::signal: return signal_args(event);
-    case EventKind::instruction: return text("pc=", hex(event.arg(0)), ", second=", hex(event.arg(1)));
+    case EventKind::syscall:
+      return syscall_args(event);
+    case EventKind::turn:
+      return text("from task ", event.arg(0), ", points=", event.arg(1));
+    case EventKind::signal:
+      return signal_args(event);
+    case EventKind::instruction:
+      return text("pc=", hex(event.arg(0)), ", second=", hex(event.arg(1)));
     case EventKind::task_start:
       return text("parent=", event.arg(0), ", flags=", model::flags_text("clone", event.arg(1)));
-    case EventKind::image: return text("checkpoint=", event.arg(0));
-    default: return plain_args(event);
+    case EventKind::image:
+      return text("checkpoint=", event.arg(0));
+    default:
+      return plain_args(event);
   }
 }
 
 std::string printed_result(const EventView& event) {
   const abi::EventHeader& header = event.header();
   switch (header.kind) {
-    case EventKind::syscall: return model::describe_result(header.number, header.result);
+    case EventKind::syscall:
+      return model::describe_result(header.number, header.result);
     case EventKind::instruction:
-    case EventKind::random: return hex(static_cast<uint64_t>(header.result));
-    case EventKind::task_start: return text("tid ", header.result);
+    case EventKind::random:
+      return hex(static_cast<uint64_t>(header.result));
+    case EventKind::task_start:
+      return text("tid ", header.result);
     case EventKind::task_end:
-    case EventKind::end: return text(header.result);
-    default: return "";
+    case EventKind::end:
+      return text(header.result);
+    default:
+      return "";
   }
 }
 

@@ -54,6 +54,8 @@ std::optional<PartView> part_of(const EventView& event, abi::PartRole role, uint
 std::string_view part_text(const PartView& part);
 
 // Time since the recording began.
-constexpr double seconds(uint32_t time_100us) { return time_100us / 1e4; }
+constexpr double seconds(uint32_t time_100us) {
+  return time_100us / 1e4;
+}
 
 }  // namespace ckpt

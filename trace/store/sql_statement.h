@@ -31,7 +31,9 @@ inline Prepared prepare(sqlite3* db, const char* text) {
 using Binding = std::variant<std::monostate, int64_t, double, std::string_view>;
 
 // NULL instead of a missing number.
-inline Binding maybe(const std::optional<int64_t>& value) { return value ? Binding(*value) : Binding(); }
+inline Binding maybe(const std::optional<int64_t>& value) {
+  return value ? Binding(*value) : Binding();
+}
 
 // Binds, steps to the end, resets. For statements that give no rows.
 inline bool run(sqlite3_stmt* statement, std::initializer_list<Binding> bindings) {

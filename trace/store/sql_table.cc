@@ -197,12 +197,16 @@ Row Cursor::row() const {
 
 std::optional<Comparison> comparison_of(unsigned char op) {
   switch (op) {
-    case SQLITE_INDEX_CONSTRAINT_EQ: return Comparison::equal;
+    case SQLITE_INDEX_CONSTRAINT_EQ:
+      return Comparison::equal;
     case SQLITE_INDEX_CONSTRAINT_GT:
-    case SQLITE_INDEX_CONSTRAINT_GE: return Comparison::at_least;
+    case SQLITE_INDEX_CONSTRAINT_GE:
+      return Comparison::at_least;
     case SQLITE_INDEX_CONSTRAINT_LT:
-    case SQLITE_INDEX_CONSTRAINT_LE: return Comparison::at_most;
-    default: return std::nullopt;
+    case SQLITE_INDEX_CONSTRAINT_LE:
+      return Comparison::at_most;
+    default:
+      return std::nullopt;
   }
 }
 
@@ -258,7 +262,9 @@ struct VirtualCursor {
   Cursor cursor;
 };
 
-Cursor& cursor_of(sqlite3_vtab_cursor* base) { return reinterpret_cast<VirtualCursor*>(base)->cursor; }
+Cursor& cursor_of(sqlite3_vtab_cursor* base) {
+  return reinterpret_cast<VirtualCursor*>(base)->cursor;
+}
 
 int connect(sqlite3* db, void* aux, int, const char* const*, sqlite3_vtab** out, char**) {
   auto* module = static_cast<Module*>(aux);
@@ -310,9 +316,13 @@ int filter_events(sqlite3_vtab_cursor* base, int plan, const char* pushes, int c
   return ended(base, cursor_of(base).start(filter, plan & kSmallOnly));
 }
 
-int next_row(sqlite3_vtab_cursor* base) { return ended(base, cursor_of(base).next()); }
+int next_row(sqlite3_vtab_cursor* base) {
+  return ended(base, cursor_of(base).next());
+}
 
-int is_at_end(sqlite3_vtab_cursor* base) { return cursor_of(base).at_end(); }
+int is_at_end(sqlite3_vtab_cursor* base) {
+  return cursor_of(base).at_end();
+}
 
 int column_value(sqlite3_vtab_cursor* base, sqlite3_context* out, int place) {
   const Table& table = reinterpret_cast<VirtualTable*>(base->pVtab)->module->table;

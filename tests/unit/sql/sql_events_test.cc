@@ -49,7 +49,8 @@ TEST_CASE("sql: signals, switches and instructions have columns of their own") {
   SmallTrace trace;
   Sql sql = trace.open();
   CHECK(ask(sql, "SELECT event, task, name, how, handler FROM signals") == "11|2|SIGTERM|asynchronous|4198400\n");
-  CHECK(ask(sql, "SELECT event, task, given, previous, points FROM switches") == "7|2|after_event|1|4\n13|1|task_end|2|0\n");
+  CHECK(ask(sql, "SELECT event, task, given, previous, points FROM switches") ==
+        "7|2|after_event|1|4\n13|1|task_end|2|0\n");
   CHECK(ask(sql, "SELECT event, name, result, pc FROM instructions") == "10|rdtsc|99|4194304\n");
 }
 
@@ -58,7 +59,8 @@ TEST_CASE("sql: parts of events are rows, in order, with their bytes") {
   Sql sql = trace.open();
   CHECK(ask(sql, "SELECT event, name, argument, address, bytes, data FROM memory") == "3|read|1|8192|5|hello\n");
   CHECK(ask(sql, "SELECT event, text FROM inputs WHERE name = 'write'") == "9|\"a\\\"b\\n\"\n");
-  CHECK(ask(sql, "SELECT e.name, length(i.data) FROM events e JOIN inputs i ON i.event = e.event ORDER BY e.event DESC") ==
+  CHECK(ask(sql,
+            "SELECT e.name, length(i.data) FROM events e JOIN inputs i ON i.event = e.event ORDER BY e.event DESC") ==
         "write|4\nprctl|7\nopenat|6\nopenat|11\n");
 }
 
@@ -133,11 +135,16 @@ constexpr const char* kOperators[] = {"=", "<", "<=", ">", ">="};
 
 bool holds(int64_t left, size_t op, int64_t right) {
   switch (op) {
-    case 0: return left == right;
-    case 1: return left < right;
-    case 2: return left <= right;
-    case 3: return left > right;
-    default: return left >= right;
+    case 0:
+      return left == right;
+    case 1:
+      return left < right;
+    case 2:
+      return left <= right;
+    case 3:
+      return left > right;
+    default:
+      return left >= right;
   }
 }
 
@@ -216,10 +223,9 @@ TEST_CASE("sql: what is wrong with a statement is said in one line") {
   CHECK(wrong("").find("no statement") != std::string::npos);
   CHECK(wrong("-- nothing").find("no statement") != std::string::npos);
   CHECK(wrong("SELECT 1; SELECT 2").find("one at a time") != std::string::npos);
-  for (const char* change :
-       {"DELETE FROM tasks", "DROP TABLE tasks", "CREATE TABLE x(y)", "INSERT INTO events VALUES(1)",
-        "ATTACH '/tmp/never-made' AS x", "PRAGMA journal_mode=WAL", "CREATE TEMP TABLE x(y)", "VACUUM INTO '/tmp/x'",
-        "UPDATE meta SET value=0"})
+  for (const char* change : {"DELETE FROM tasks", "DROP TABLE tasks", "CREATE TABLE x(y)",
+                             "INSERT INTO events VALUES(1)", "ATTACH '/tmp/never-made' AS x", "PRAGMA journal_mode=WAL",
+                             "CREATE TEMP TABLE x(y)", "VACUUM INTO '/tmp/x'", "UPDATE meta SET value=0"})
     wrong(change);
   CHECK(ask(sql, "SELECT 1;  ") == "1\n");
 }

@@ -87,13 +87,27 @@ TEST_CASE("index: damaged, foreign or of another version, it is made anew") {
     CHECK(sqlite3_exec(db, statement, nullptr, nullptr, nullptr) == SQLITE_OK);
     sqlite3_close(db);
   };
-  SUBCASE("not a database") { std::ofstream(trace.index) << "this is no database, not at all, by no means"; }
-  SUBCASE("empty") { std::ofstream(trace.index, std::ios::trunc); }
-  SUBCASE("another version") { alter("PRAGMA user_version=999"); }
-  SUBCASE("another table") { alter("CREATE TABLE events(x)"); }
-  SUBCASE("another trace") { alter("UPDATE meta SET value='1.2' WHERE key='trace'"); }
-  SUBCASE("more events than the trace") { alter("UPDATE meta SET value=1000 WHERE key='events'"); }
-  SUBCASE("a trigger") { alter("CREATE TRIGGER t AFTER INSERT ON tasks BEGIN DELETE FROM tasks; END"); }
+  SUBCASE("not a database") {
+    std::ofstream(trace.index) << "this is no database, not at all, by no means";
+  }
+  SUBCASE("empty") {
+    std::ofstream(trace.index, std::ios::trunc);
+  }
+  SUBCASE("another version") {
+    alter("PRAGMA user_version=999");
+  }
+  SUBCASE("another table") {
+    alter("CREATE TABLE events(x)");
+  }
+  SUBCASE("another trace") {
+    alter("UPDATE meta SET value='1.2' WHERE key='trace'");
+  }
+  SUBCASE("more events than the trace") {
+    alter("UPDATE meta SET value=1000 WHERE key='events'");
+  }
+  SUBCASE("a trigger") {
+    alter("CREATE TRIGGER t AFTER INSERT ON tasks BEGIN DELETE FROM tasks; END");
+  }
   SUBCASE("a link to another file") {
     REQUIRE(unlink(trace.index.c_str()) == 0);
     std::string other = trace.folder.path() + "/other";

@@ -24,8 +24,7 @@ inline std::string ask(Sql& sql, const std::string& question) {
     auto more = statement->next();
     if (!more) return answer + "error: " + more.error().message;
     if (!*more) return answer;
-    for (size_t i = 0; i < statement->columns().size(); ++i)
-      answer += (i ? "|" : "") + shown(statement->value(i));
+    for (size_t i = 0; i < statement->columns().size(); ++i) answer += (i ? "|" : "") + shown(statement->value(i));
     answer += "\n";
   }
 }

@@ -137,22 +137,28 @@ inline MadePart written(uint8_t argument, std::string bytes) {
 // A small program: two tasks, files, a signal, switches. Two chunks.
 inline void make_small_trace(TraceMaker& maker) {
   using abi::EventKind;
-  maker.add({.kind = EventKind::image, .args = {0}})                                                           // 1
+  maker
+      .add({.kind = EventKind::image, .args = {0}})  // 1
       .add(syscall_event(257, 3, {uint64_t(-100), 0x1000, 0, 0}, 1, 10, {passed(1, std::string("/etc/hosts\0", 11))}))
-      .add(syscall_event(0, 5, {3, 0x2000, 512}, 1, 12, {written(1, "hello")}))                                 // 3
+      .add(syscall_event(0, 5, {3, 0x2000, 512}, 1, 12, {written(1, "hello")}))  // 3
       .add(syscall_event(257, -2, {uint64_t(-100), 0x1000, 0, 0}, 1, 13, {passed(1, std::string("/nope\0", 6))}))
-      .add(syscall_event(9, 0x7f0000001000, {0, 8192, 3, 0x22, uint64_t(-1), 0}, 1, 14))                        // 5
+      .add(syscall_event(9, 0x7f0000001000, {0, 8192, 3, 0x22, uint64_t(-1), 0}, 1, 14))  // 5
       .add({.kind = EventKind::task_start, .task = 2, .time_100us = 20, .result = 4243, .args = {1, 0x3d0f00}})
       .end_chunk()
-      .add({.kind = EventKind::turn, .number = 1, .task = 2, .time_100us = 30, .args = {1, 4}})                 // 7
+      .add({.kind = EventKind::turn, .number = 1, .task = 2, .time_100us = 30, .args = {1, 4}})  // 7
       .add(syscall_event(157, 0, {15, 0x1000, 0, 0, 0}, 2, 31, {passed(1, std::string("worker\0", 7))}))
-      .add(syscall_event(1, 4, {1, 0x1000, 4}, 2, 32, {passed(1, "a\"b\n")}))                                  // 9
-      .add({.kind = EventKind::instruction, .number = 1, .task = 2, .time_100us = 33, .result = 99, .args = {0x400000, 0}})
-      .add({.kind = EventKind::signal, .number = 15, .task = 2, .time_100us = 5033, .args = {0, 0x401000}})     // 11
+      .add(syscall_event(1, 4, {1, 0x1000, 4}, 2, 32, {passed(1, "a\"b\n")}))  // 9
+      .add({.kind = EventKind::instruction,
+            .number = 1,
+            .task = 2,
+            .time_100us = 33,
+            .result = 99,
+            .args = {0x400000, 0}})
+      .add({.kind = EventKind::signal, .number = 15, .task = 2, .time_100us = 5033, .args = {0, 0x401000}})  // 11
       .add({.kind = EventKind::task_end, .task = 2, .time_100us = 5040, .result = 7})
-      .add({.kind = EventKind::turn, .number = 3, .task = 1, .time_100us = 5041, .args = {2, 0}})               // 13
+      .add({.kind = EventKind::turn, .number = 3, .task = 1, .time_100us = 5041, .args = {2, 0}})  // 13
       .add(syscall_event(3, -9, {77}, 1, 5042))
-      .add({.kind = EventKind::end, .number = 0, .task = 1, .time_100us = 5043, .result = 3});                  // 15
+      .add({.kind = EventKind::end, .number = 0, .task = 1, .time_100us = 5043, .result = 3});  // 15
 }
 
 }  // namespace ckpt::testing
