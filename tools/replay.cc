@@ -9,7 +9,7 @@
 
 namespace {
 
-constexpr int kAgreed = 0, kDiverged = 3, kCannot = 125;
+constexpr int kAgreed = 0, kDiverged = 3, kInexact = 4, kCannot = 125;
 
 int fail(const ckpt::Error& error) {
   std::fprintf(stderr, "ckpt: %s\n", error.message.c_str());
@@ -46,9 +46,9 @@ int main(int argc, char** argv) {
     return kDiverged;
   }
   if (!outcome->report.empty()) std::fprintf(stderr, "ckpt: %s", outcome->report.c_str());
-  if (options.verify && !outcome->verified)
+  if (options.verify && !outcome->verified && !outcome->inexact)
     std::fprintf(stderr, "ckpt: %s: no page hashes in it (record with --verify); events and arguments agreed\n", options.trace_folder.c_str());
   if (options.verbose)
     std::fprintf(stderr, "ckpt: %s: %llu events replayed%s\n", options.trace_folder.c_str(), static_cast<unsigned long long>(outcome->events), outcome->verified ? ", memory verified" : "");
-  return kAgreed;
+  return outcome->inexact ? kInexact : kAgreed;
 }

@@ -59,7 +59,7 @@ enum class EventKind : uint8_t {
 };
 
 enum class TurnGiven : uint16_t { at_entry = 0, after_event = 1, at_point = 2, task_end = 3, interrupted = 4 };
-enum class SignalHow : uint64_t { asynchronous = 0, synchronous = 1 };
+enum class SignalHow : uint64_t { asynchronous = 0, synchronous = 1, interrupted = 2 };  // 2: between events, not exactly replayable
 enum class InstructionKind : uint16_t { rdtsc = 1, rdtscp = 2, rdrand = 3, rdseed = 4, cpuid = 5 };
 enum class PatchStep : uint16_t { map_trampolines = 0, rewrite = 1 };
 enum class EndHow : uint16_t { exit_group = 0, signal = 1, exec = 2, lost = 3 };
@@ -107,7 +107,7 @@ enum class Request : uint32_t {
   // Replay only.
   more_events = 32,     // the ring is empty: fill it
   replay_diverged = 33, // args: Divergence, then values by kind; the event met is in the exchange buffer
-  replay_end = 34,      // the end event was reached: verify memory, then end
+  replay_end = 34,      // args: task, 1 if the trace is not exact from here on. Verify memory, then end
   file_wanted = 35,     // args: hash, shared identity. Answer: a path to open in the exchange buffer
 };
 

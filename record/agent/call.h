@@ -57,6 +57,7 @@ i64 record_time(Call& call);
 
 // A write() to a file that is mapped MAP_SHARED shows in the mapping.
 void log_file_write(Call& call, i64 written);
+void log_direct_read(Call& call, i64 result);
 void log_write_to_mapped(Call& call, u64 device, u64 inode, u64 offset, u64 bytes);
 bool in_shared_mapping(u64 address);
 

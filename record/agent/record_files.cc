@@ -13,7 +13,7 @@ using model::SubRow;
 namespace {
 
 // ---- What a descriptor is ------------------------------------------------------------------
-enum : u8 { kUnknown = 0, kNeverBlocks = 1, kMayBlock = 2 };
+enum : u8 { kUnknown = 0, kNeverBlocks = 1, kMayBlock = 2, kDirect = 3 };
 constexpr u32 kKnownDescriptors = 1u << 16;
 u8 descriptor_class[kKnownDescriptors];
 
@@ -26,13 +26,17 @@ struct Stat {  // the kernel's struct stat
 static_assert(sizeof(Stat) == 144);
 constexpr u32 kTypeMask = 0170000, kFifo = 0010000, kCharacter = 0020000, kDirectory = 0040000, kBlockDevice = 0060000,
               kRegular = 0100000;
-constexpr u64 kNonBlock = 04000;
+constexpr u64 kNonBlock = 04000, kDirectFlag = 040000;
 
 u8 classify(u64 fd) {
   Stat stat;
   if (failed(raw_syscall(__NR_fstat, fd, reinterpret_cast<u64>(&stat)))) return kNeverBlocks;
   u32 type = stat.mode & kTypeMask;
-  if (type == kRegular || type == kDirectory || type == kBlockDevice) return kNeverBlocks;
+  if (type == kRegular || type == kBlockDevice) {
+    i64 mode = raw_syscall(__NR_fcntl, fd, 3);
+    return !failed(mode) && (mode & kDirectFlag) ? kDirect : kNeverBlocks;
+  }
+  if (type == kDirectory) return kNeverBlocks;
   bool memory_device = type == kCharacter && (stat.special_device >> 8 & 0xfff) == 1;  // null, zero, urandom…
   if (memory_device) return kNeverBlocks;
   i64 flags = raw_syscall(__NR_fcntl, fd, 3);
@@ -281,10 +285,22 @@ i64 sub_call(Call& call) {
 
 }  // namespace
 
-bool descriptor_may_block(u64 fd) {
-  if (fd >= kKnownDescriptors) return classify(fd) == kMayBlock;
+namespace {
+
+u8 class_of(u64 fd) {
+  if (fd >= kKnownDescriptors) return classify(fd);
   if (descriptor_class[fd] == kUnknown) descriptor_class[fd] = classify(fd);
-  return descriptor_class[fd] == kMayBlock;
+  return descriptor_class[fd];
+}
+
+}  // namespace
+
+bool descriptor_may_block(u64 fd) { return class_of(fd) == kMayBlock; }
+
+// A direct read past the end of the file zeroes buffer bytes behind those it counts.
+void log_direct_read(Call& call, i64 result) {
+  if (result < 0 || static_cast<u64>(result) >= call.args[2] || class_of(call.args[0]) != kDirect) return;
+  log_data(call.task->number, 1, call.args[1] + static_cast<u64>(result), call.args[2] - static_cast<u64>(result));
 }
 
 void forget_descriptor(u64 fd) {

@@ -136,6 +136,24 @@ i64 change(Call& call) {
   return result;
 }
 
+// process_vm_writev: into itself it is a copy; into another process it is that one's event.
+i64 write_process(Call& call) {
+  i64 result = perform(call);
+  if (result > 0 && call.args[0] == process.pid) {
+    u64 left = static_cast<u64>(result);
+    struct {
+      u64 base, bytes;
+    } v;
+    for (u64 i = 0; left && i < call.args[4] && read_program(call.args[3] + i * 16, &v); i++) {
+      u64 bytes = v.bytes < left ? v.bytes : left;
+      log_data(call.task->number, 3, v.base, bytes);
+      left -= bytes;
+    }
+  }
+  log_call(call, result);
+  return result;
+}
+
 }  // namespace
 
 bool in_shared_mapping(u64 address) {
@@ -170,9 +188,7 @@ i64 record_memory(Call& call) {
       return result;
     }
     case Handler::write_process:
-      report_refused(call.number, 0);
-      log_call(call, -kEPERM);
-      return -kEPERM;
+      return write_process(call);
     default:  // System V shared memory: its other side is not recorded
       report_refused(call.number, 0);
       log_call(call, -kENOSYS);

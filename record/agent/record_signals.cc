@@ -45,7 +45,7 @@ void die(Task* task, int signal, bool synchronous) {
   for (;;) raw_syscall(__NR_pause);
 }
 
-void deliver(Task* task, int signal) {
+void deliver(Task* task, int signal, abi::SignalHow how) {
   u8 info[kSiginfoBytes];
   copy_bytes(info, task->pending_info[signal - 1], kSiginfoBytes);
   task->pending &= ~signal_bit(signal);
@@ -54,14 +54,14 @@ void deliver(Task* task, int signal) {
       set_kernel_mask(task, task->mask);
       return;
     case Delivery::fatal:
-      log_signal(task, signal, abi::SignalHow::asynchronous, info);
+      log_signal(task, signal, how, info);
       die(task, signal, false);
       return;
     case Delivery::handled:
       break;
   }
   restart_after_handler(task, signal);
-  log_signal(task, signal, abi::SignalHow::asynchronous, info);
+  log_signal(task, signal, how, info);
   task->points = 0;
   bool reset = task->actions[signal].flags & kSaResetHand;
   if (!push_signal_frame(task, signal, info, false)) die(task, kSIGSEGV, false);
@@ -137,7 +137,7 @@ void on_async_signal(Task* task, int signal, const void* info, void* context) {
 }
 
 void deliver_signals(Task* task) {
-  while (int signal = next_signal(task)) deliver(task, signal);
+  while (int signal = next_signal(task)) deliver(task, signal, abi::SignalHow::asynchronous);
   if (task->has_saved_mask) {
     end_temporary_mask(task);
     set_kernel_mask(task, task->mask);
@@ -163,6 +163,7 @@ void on_interrupt(Task* task) {
   abi::Control& shared = control();
   if (!turn_wanted() && !signal_waiting(task)) return;
   if (shared.inexact == 0) shared.inexact = shared.events_written + 1;
+  if (int signal = next_signal(task)) deliver(task, signal, abi::SignalHow::interrupted);
   if (turn_wanted()) yield_turn(task, abi::TurnGiven::interrupted, true);
   finish_event(task);
 }

@@ -122,7 +122,9 @@ u64 output_bytes(const Call& call, const Row& row, i64 result) {
 i64 refuse(Call& call) {
   report_refused(call.number, 0);
   i64 result = -(call.row && call.row->refuse_errno ? call.row->refuse_errno : kENOSYS);
-  EventBuilder event(abi::EventKind::syscall, static_cast<u16>(call.number), call.task->number);
+  // A number that does not fit is kept as 0xffff.
+  u16 number = static_cast<u16>(call.number > 0xffff ? 0xffff : call.number);
+  EventBuilder event(abi::EventKind::syscall, number, call.task->number);
   for (int i = 0; i < 6; i++) event.arg(call.args[i]);
   event.commit(result);
   return result;
@@ -132,6 +134,7 @@ i64 record_by_row(Call& call) {
   const Row& row = *call.row;
   bool blocks = row.wait == Wait::always || (row.wait == Wait::by_fd && !alone() && descriptor_may_block(call.args[row.wait_fd]));
   i64 result = blocks ? perform_blocking_outputs(call) : perform(call);
+  if (call.number == __NR_read || call.number == __NR_pread64) log_direct_read(call, result);
   if (process.shared_mappings && result > 0) log_file_write(call, result);
   log_call(call, result);
   return result;

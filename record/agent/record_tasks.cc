@@ -55,7 +55,6 @@ void prepare_child(Task* parent, Task* child, const NewTask& wanted) {
 }
 
 void log_task_start(Task* parent, Task* child, const NewTask& wanted) {
-  if (parent->passthrough) return;
   EventBuilder event(abi::EventKind::task_start, 0, child->number);
   event.arg(parent->number);
   event.arg(wanted.flags);
@@ -85,12 +84,26 @@ u64 kernel_flags(const NewTask& wanted) {
 }
 
 // A task in our address space: a thread, or a vfork child.
-i64 start_in_our_memory(Task* parent, const NewTask& wanted) {
+// A thread of an unrecorded child: the kernel does all; only the agent's stack is ours.
+i64 start_unrecorded(Task* parent, const NewTask& wanted) {
   Task* child = new_task();
   if (!child) return -kEAGAIN;
   prepare_child(parent, child, wanted);
-  bool waits = (wanted.flags & kVfork) && !parent->passthrough;
-  if (!parent->passthrough) control().live_tasks++;
+  u64 mask = block_everything();
+  child->mask = mask;
+  u64 parent_tid = wanted.flags & kPidFd ? wanted.pidfd : wanted.parent_tid;
+  i64 tid = ckpt_agent_clone(wanted.flags | wanted.exit_signal, child->stack_top - sizeof(Frame) - 64, parent_tid, wanted.child_tid, child->fs_base, child);
+  unblock(mask);
+  return tid;
+}
+
+i64 start_in_our_memory(Task* parent, const NewTask& wanted) {
+  if (parent->passthrough) return start_unrecorded(parent, wanted);
+  Task* child = new_task();
+  if (!child) return -kEAGAIN;
+  prepare_child(parent, child, wanted);
+  bool waits = wanted.flags & kVfork;
+  control().live_tasks++;
   if (waits) {
     log_task_start(parent, child, wanted);
     give_turn(parent, abi::TurnGiven::at_entry);
@@ -102,12 +115,11 @@ i64 start_in_our_memory(Task* parent, const NewTask& wanted) {
   unblock(mask);
   if (waits) take_turn(parent);
   if (failed(tid)) {
-    if (!parent->passthrough) control().live_tasks--;
+    control().live_tasks--;
     child->kernel_tid_word = 0;
     child->state = kSlotFree;
     return tid;
   }
-  if (parent->passthrough) return tid;
   if (waits) {
     reap_vfork_child(child);
   } else {

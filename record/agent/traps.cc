@@ -105,6 +105,11 @@ extern "C" void ckpt_agent_signalled(int signal, const Siginfo* info, UserContex
     if (!in_zone(pc)) redirect(task, context, Entry::interrupt, pc, pc);
     return;
   }
+  constexpr u64 kTrapFlag = 0x100;
+  if (signal == kSIGTRAP && in_zone(pc) && (context->machine.rflags & kTrapFlag)) {
+    context->machine.rflags &= ~kTrapFlag;  // the program steps itself: not through us
+    return;
+  }
   if (is_fault(signal, info)) {
     if (in_zone(pc)) agent_failed(__LINE__, static_cast<u64>(signal), pc - zone(), context->machine.cr2);
     if (signal == kSIGSEGV && trapped_time_stamp(task, context)) return;

@@ -90,7 +90,8 @@ Result<uint64_t> capture_image(TraceeMemory& memory, pid_t pid, FileStore& files
   return pages;
 }
 
-Result<void> show_memory(TraceeMemory& memory, pid_t pid, const PageSink& sink) {
+Result<void> show_memory(TraceeMemory& memory, const PageSink& sink) {
+  pid_t pid = memory.pid();
   CKPT_TRY(std::vector<Mapping> mappings, memory.program_mappings());
   for (const Mapping& m : mappings) {
     CKPT_CHECK(sink.region(region_of(m)));

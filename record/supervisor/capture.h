@@ -23,6 +23,6 @@ struct PageSink {
   std::function<Result<void>(const Region&)> region;
   std::function<Result<void>(uint64_t, std::span<const std::byte>)> pages;
 };
-Result<void> show_memory(TraceeMemory& memory, pid_t pid, const PageSink& sink);
+Result<void> show_memory(TraceeMemory& memory, const PageSink& sink);
 
 }  // namespace ckpt

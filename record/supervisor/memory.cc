@@ -62,8 +62,14 @@ Result<int64_t> TraceeMemory::call(uint64_t number, std::initializer_list<uint64
   return static_cast<int64_t>(result);
 }
 
+// /proc/PID shows nothing once the first thread has ended, while others live.
+pid_t TraceeMemory::pid() const {
+  uint32_t holder = channel_.control().holder_tid;
+  return holder ? static_cast<pid_t>(holder) : pid_;
+}
+
 Result<std::vector<Mapping>> TraceeMemory::program_mappings() {
-  CKPT_TRY(std::vector<Mapping> all, read_mappings(pid_));
+  CKPT_TRY(std::vector<Mapping> all, read_mappings(pid()));
   uint64_t zone = channel_.control().zone_base, zone_end = zone + abi::kZoneBytes;
   std::erase_if(all, [&](const Mapping& m) {
     return (m.start >= zone && m.start < zone_end) || m.name == "[vsyscall]" || m.name == "[vvar]" ||

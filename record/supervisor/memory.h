@@ -27,6 +27,9 @@ class TraceeMemory final {
   // Makes a call inside the tracee; gives what the kernel gave.
   Result<int64_t> call(uint64_t number, std::initializer_list<uint64_t> args);
 
+  // A task of the program that is alive: the one that waits in the request.
+  pid_t pid() const;
+
   // The mappings that belong to the program: all but the zone and the kernel's own.
   Result<std::vector<Mapping>> program_mappings();
 

@@ -209,7 +209,7 @@ void Recorder::State::final_hashes() {
     CKPT_TRY(FinalHashWriter hashes, FinalHashWriter::create(options.trace_folder, kFinalHashes));
     PageSink sink{.region = [&](const Region& region) { return hashes.add_region(region); },
                   .pages = [&](uint64_t at, std::span<const std::byte> bytes) { return hashes.add_pages(at, bytes); }};
-    CKPT_CHECK(show_memory(tracee, pid, sink));
+    CKPT_CHECK(show_memory(tracee, sink));
     return hashes.finish();
   };
   Result<void> written = write();

@@ -14,6 +14,7 @@ using model::Handler;
 namespace {
 
 void compare_call(Task* task, const abi::EventHeader* event, u64 number, const u64 args[6]) {
+  if (number > 0xffff) number = 0xffff;
   if (event->number != number) diverge(task, abi::Divergence::syscall, number, event->number);
   for (u32 i = 0; i < event->args && i < 6; i++)
     if (event_args(event)[i] != args[i]) diverge(task, abi::Divergence::argument, i, args[i], event_args(event)[i]);

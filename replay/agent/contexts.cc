@@ -172,6 +172,9 @@ void after_event(Task* task) {
     } else if (pass_turn(task, TurnGiven::after_event)) {
       continue;
     } else {
+      bool interrupted = event->kind == EventKind::signal && event->task == task->number &&
+                         event_args(event)[0] == static_cast<u64>(abi::SignalHow::interrupted);
+      if (interrupted || is_turn(event, task, TurnGiven::interrupted)) reached_end(task, false);
       if (is_turn(event, task, TurnGiven::at_point)) task->point_target = event_args(event)[1];
       break;
     }

@@ -74,9 +74,9 @@ void diverge(Task* task, abi::Divergence what, u64 a, u64 b, u64 c) {
   for (;;) raw_syscall(__NR_exit_group, 3);
 }
 
-void reached_end(Task* task) {
+void reached_end(Task* task, bool exact) {
   if (task->frame) copy_bytes(exchange(), task->frame, sizeof(Frame));
-  ask(abi::Request::replay_end, task->number);
+  ask(abi::Request::replay_end, task->number, !exact);
   for (;;) raw_syscall(__NR_exit_group, 0);
 }
 

@@ -34,7 +34,7 @@ void compare_inputs(Task* task, const abi::EventHeader* event);
 
 // Tells the supervisor and never returns.
 [[noreturn]] void diverge(Task* task, abi::Divergence what, u64 a = 0, u64 b = 0, u64 c = 0);
-[[noreturn]] void reached_end(Task* task);
+[[noreturn]] void reached_end(Task* task, bool exact = true);
 
 // ---- Tasks (contexts.cc) ---------------------------------------------------------------------
 // Makes the context that a task_start event says; its parent stands at the call.

@@ -105,12 +105,17 @@ Result<void> Replay::finish() {
   done_ = true;
   outcome_.events = control().events_written;
   CKPT_TRY(std::optional<TraceEnd> end, reader_.end());
-  outcome_.complete = fed_all_ && chunk_at_ == 0;
+  outcome_.inexact = control().args[1] != 0;
+  if (outcome_.inexact) {
+    outcome_.report += text(options_.trace_folder, ": replayed and agreed up to event ", outcome_.events, "; there a task without events was interrupted, and past it this trace is not exactly replayable\n");
+    channel_.answer(1);
+    return {};
+  }
   if (feed_error_) outcome_.report += text("the trace is damaged: ", feed_error_->message, "; replayed up to event ", outcome_.events, "\n");
   if (options_.verify && end && end->has_final_hash) {
     CKPT_TRY(PageHashes recorded, read_page_hashes(options_.trace_folder, kFinalHashes));
     TraceeMemory tracee = memory();
-    CKPT_TRY(MemoryVerdict verdict, verify_memory(tracee, pid_, recorded));
+    CKPT_TRY(MemoryVerdict verdict, verify_memory(tracee, recorded));
     outcome_.verified = true;
     if (verdict.differing_pages) {
       outcome_.diverged = true;

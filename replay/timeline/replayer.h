@@ -23,7 +23,7 @@ struct ReplayOptions {
 struct ReplayOutcome {
   uint64_t events = 0;      // replayed
   bool diverged = false;
-  bool complete = false;    // the trace's `end` was reached
+  bool inexact = false;     // stopped where the trace stops being exactly replayable
   bool verified = false;    // page hashes were there and compared
   std::string report;       // what disagreed, several lines; or a remark
 };

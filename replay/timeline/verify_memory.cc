@@ -19,7 +19,7 @@ std::string owner_of(const std::vector<Region>& regions, uint64_t page) {
 
 }  // namespace
 
-Result<MemoryVerdict> verify_memory(TraceeMemory& memory, pid_t pid, const PageHashes& recorded) {
+Result<MemoryVerdict> verify_memory(TraceeMemory& memory, const PageHashes& recorded) {
   std::map<uint64_t, PageHash> met;
   PageSink sink{.region = [](const Region&) -> Result<void> { return {}; },
                 .pages = [&](uint64_t at, std::span<const std::byte> bytes) -> Result<void> {
@@ -27,7 +27,7 @@ Result<MemoryVerdict> verify_memory(TraceeMemory& memory, pid_t pid, const PageH
                     if (PageHash hash = hash_page(bytes.subspan(i, kPageBytes)); !hash.is_zero_page()) met[at + i] = hash;
                   return {};
                 }};
-  CKPT_CHECK(show_memory(memory, pid, sink));
+  CKPT_CHECK(show_memory(memory, sink));
   MemoryVerdict verdict;
   auto differs = [&](uint64_t page, PageHash expected, PageHash got) {
     if (verdict.differing_pages++ >= kShown) return;

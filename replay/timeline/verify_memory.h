@@ -1,8 +1,6 @@
 // Memory accuracy: the pages of a replay against the hashes taken while recording.
 #pragma once
 
-#include <sys/types.h>
-
 #include <string>
 
 #include "ckpt/page_hash.h"
@@ -17,6 +15,6 @@ struct MemoryVerdict {
 };
 
 // Compares every page of either side. The replaying process waits in a request.
-Result<MemoryVerdict> verify_memory(TraceeMemory& memory, pid_t pid, const PageHashes& recorded);
+Result<MemoryVerdict> verify_memory(TraceeMemory& memory, const PageHashes& recorded);
 
 }  // namespace ckpt
