@@ -20,7 +20,6 @@ namespace {
 // The program waits while checkpoint 0 is taken.
 constexpr int kLevel = 1;
 constexpr size_t kSegmentBytes = format::kSegmentPages * kPageBytes;
-constexpr size_t kHashBytes = format::kSegmentPages * sizeof(PageHash);
 
 capnp::Data::Reader as_data(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const kj::byte*>(bytes.data()), bytes.size()};

@@ -157,9 +157,9 @@ const char* EventDecoder::decode(uint16_t shape, uint32_t task, uint32_t time_10
 }
 
 bool EventDecoder::any_bad() const {
-  bool bad =
-      changed_.bad() | results_.bad() | parts_.bad() | addresses_.bad() | lengths_.bad() | words_.bad() | bytes_.bad();
-  for (const ColumnReader& column : args_) bad |= column.bad();
+  bool bad = changed_.bad() || results_.bad() || parts_.bad() || addresses_.bad() || lengths_.bad() || words_.bad() ||
+             bytes_.bad();
+  for (const ColumnReader& column : args_) bad = bad || column.bad();
   return bad;
 }
 
