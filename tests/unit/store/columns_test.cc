@@ -1,6 +1,7 @@
 #include "trace/store/columns.h"
 
 #include <algorithm>
+#include <string>
 
 #include <doctest/doctest.h>
 
@@ -69,6 +70,40 @@ TEST_CASE("columns: a clock's answer becomes one small step") {
   encoder.encode(builder.events());
   CHECK(encoder.columns().bytes.size() == 16);
   CHECK(encoder.columns().words.size() == 2 * 99);
+}
+
+std::string hex(std::span<const std::byte> bytes) {
+  std::string digits;
+  for (std::byte byte : bytes) {
+    digits += "0123456789abcdef"[static_cast<uint8_t>(byte) >> 4];
+    digits += "0123456789abcdef"[static_cast<uint8_t>(byte) & 15];
+  }
+  return digits;
+}
+
+TEST_CASE("columns: the worked example of FORMAT.md is what the encoder gives") {
+  EventBuilder builder;
+  builder.time_100us = 7;
+  builder.add(0, 6, {3, 0x1000, 64}, {{0x1000, bytes_of("hello\n")}});
+  builder.add(0, 6, {3, 0x1000, 64}, {{0x1000, bytes_of("hello\n")}});
+  builder.time_100us = 9;
+  builder.add(0, 3, {3, 0x1000, 64}, {{0x1000, bytes_of("bye")}});
+  ColumnEncoder encoder;
+  encoder.encode(builder.events());
+  const Columns& columns = encoder.columns();
+  REQUIRE(columns.shapes.size() == 1);
+  CHECK(columns.shapes[0][0] == 0x301);
+  CHECK(columns.shapes[0][1] == 0x100);
+  CHECK(hex(columns.shape_of) == "000000");
+  CHECK(hex(columns.changed) == "0f0001");
+  CHECK(hex(columns.tasks) == "0302");
+  CHECK(hex(columns.times) == "020e0104");
+  CHECK(hex(columns.results) == "0c05");
+  CHECK(hex(columns.args[0]) == "06");
+  CHECK(hex(columns.args[1]) == "8040");
+  CHECK(hex(columns.args[2]) == "8001");
+  CHECK(hex(columns.parts) == "000100");
+  CHECK(hex(columns.bytes) == "68656c6c6f0a627965");
 }
 
 TEST_CASE("columns: an event of the greatest length and many parts comes back") {
