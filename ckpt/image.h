@@ -116,8 +116,9 @@ class ImageReader final {
   const Region* region_at(uint64_t address) const;
 
   // Fills `out` (whole pages) with the memory at `address`: stored pages, file copies, zeros.
-  // All or nothing; reading in ascending order decompresses each segment once. Content is
-  // checked against the segment's checksum.
+  // If
+  // not all of it is mapped nothing is read. Reading in ascending order decompresses each
+  // segment once. Content is checked against the segment's checksum.
   Result<void> read(uint64_t address, std::span<std::byte> out);
 
   // Only the pages the image itself holds: reads `run` from its page `skip` on into `out`.

@@ -67,6 +67,7 @@ struct ImageReader::State {
   uint64_t loaded = UINT64_MAX;
   std::vector<std::byte> payload;
   std::vector<std::byte> pages;
+  bool unpacked = false;
 
   Result<void> read_manifest(uint32_t number);
   Result<void> get_runs(capnp::List<schema::Run>::Reader from);
@@ -74,7 +75,7 @@ struct ImageReader::State {
   const PageRun* run_from(uint64_t address) const;
   uint64_t pages_in(uint64_t segment) const;
   Result<void> load(uint64_t segment);
-  Result<void> unpack();
+  Result<void> unpack(std::span<std::byte> out) const;
   Result<void> read_stored(uint64_t first, std::span<std::byte> out);
   Result<void> read_clean(uint64_t address, std::span<std::byte> out);
   Result<void> read_copy(const Region& region, uint64_t address, std::span<std::byte> out);
@@ -151,7 +152,7 @@ uint64_t ImageReader::State::pages_in(uint64_t segment) const {
 Result<void> ImageReader::State::load(uint64_t segment) {
   if (loaded == segment) return {};
   loaded = UINT64_MAX;
-  pages.clear();
+  unpacked = false;
   const uint64_t offset = segments[segment];
   format::SegmentFrame header;
   CKPT_TRY(const FramePlace place,
@@ -165,27 +166,28 @@ Result<void> ImageReader::State::load(uint64_t segment) {
   return {};
 }
 
-// Decompresses the loaded segment.
-Result<void> ImageReader::State::unpack() {
-  if (!pages.empty()) return {};
-  const uint64_t count = pages_in(loaded);
-  const size_t skip = count * sizeof(PageHash);
-  std::vector<std::byte> unpacked(count * kPageBytes);
-  const size_t got = ZSTD_decompress(unpacked.data(), unpacked.size(), payload.data() + skip, payload.size() - skip);
-  if (ZSTD_isError(got) || got != unpacked.size())
-    return bad(pages_path, text("segment at byte ", segments[loaded], " does not decompress"), segments[loaded]);
-  pages = std::move(unpacked);
-  return {};
+// Decompresses the loaded segment, all of it, into `out`.
+Result<void> ImageReader::State::unpack(std::span<std::byte> out) const {
+  const size_t skip = pages_in(loaded) * sizeof(PageHash);
+  const size_t got = ZSTD_decompress(out.data(), out.size(), payload.data() + skip, payload.size() - skip);
+  if (!ZSTD_isError(got) && got == out.size()) return {};
+  return bad(pages_path, text("segment at byte ", segments[loaded], " does not decompress"), segments[loaded]);
 }
 
 // Stored pages from `first` on; the caller has checked that there are as many.
 Result<void> ImageReader::State::read_stored(uint64_t first, std::span<std::byte> out) {
   while (!out.empty()) {
     CKPT_CHECK(load(first / format::kSegmentPages));
-    CKPT_CHECK(unpack());
-    const std::span<const std::byte> from = std::span(pages).subspan(first % format::kSegmentPages * kPageBytes);
-    const size_t bytes = std::min(from.size(), out.size());
-    std::memcpy(out.data(), from.data(), bytes);
+    const size_t whole = pages_in(loaded) * kPageBytes, skip = first % format::kSegmentPages * kPageBytes;
+    const size_t bytes = std::min(whole - skip, out.size());
+    if (bytes == whole) {
+      CKPT_CHECK(unpack(out.first(whole)));
+    } else {
+      pages.resize(whole);
+      if (!unpacked) CKPT_CHECK(unpack(pages));
+      unpacked = true;
+      std::memcpy(out.data(), pages.data() + skip, bytes);
+    }
     out = out.subspan(bytes);
     first += bytes / kPageBytes;
   }

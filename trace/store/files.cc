@@ -108,6 +108,13 @@ Result<void> make_folders(const std::string& path) {
   return {};
 }
 
+// Whether the copy is there with all its bytes.
+bool is_whole(int folder, const FileCopy& copy) {
+  struct stat info;
+  return ::fstatat(folder, copy.hash.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(info.st_mode) &&
+         static_cast<uint64_t>(info.st_size) == copy.bytes;
+}
+
 // A file that is being copied, removed again unless it was linked under its hash.
 class BegunCopy final {
  public:
@@ -128,11 +135,12 @@ class BegunCopy final {
   }
   int fd() const { return file_.get(); }
   // Another recorder may have been faster with the same bytes: as good.
-  Result<void> keep_as(const std::string& hash) const {
-    if (::linkat(folder_, name_.c_str(), folder_, hash.c_str(), 0) == 0 || errno == EEXIST) return {};
-    // File systems without hard links.
-    if (::renameat(folder_, name_.c_str(), folder_, hash.c_str()) == 0) return {};
-    return io_error(text("name file copy ", hash));
+  Result<void> keep_as(const FileCopy& copy) const {
+    if (::linkat(folder_, name_.c_str(), folder_, copy.hash.c_str(), 0) == 0) return {};
+    if (errno == EEXIST && is_whole(folder_, copy)) return {};
+    // File systems without hard links; a copy that a crash of the machine has emptied.
+    if (::renameat(folder_, name_.c_str(), folder_, copy.hash.c_str()) == 0) return {};
+    return io_error(text("name file copy ", copy.hash));
   }
 
  private:
@@ -175,7 +183,7 @@ Result<void> place_copy(int from, int to, const std::string& hash) {
   CKPT_TRY(const BegunCopy begun, BegunCopy::create(to));
   CKPT_TRY(const FileCopy copy, copy_and_hash(source.get(), begun.fd(), hash));
   if (copy.hash != hash) return Error{.code = Code::corrupt, .message = text("the store's copy ", hash, " is damaged")};
-  return begun.keep_as(hash);
+  return begun.keep_as(copy);
 }
 
 }  // namespace
@@ -241,13 +249,13 @@ Result<FileCopy> FileStore::add(int fd, const std::string& trace_folder) {
     trace_folder_ = trace_folder;
   }
   const format::CacheSlot key = key_of(info);
-  if (std::optional<FileCopy> copy = cache_find(cache_.get(), key)) {
+  // If someone cleaned the store, or its copy is damaged: copy again.
+  if (std::optional<FileCopy> copy = cache_find(cache_.get(), key); copy && is_whole(files_.get(), *copy)) {
     const Result<void> placed = place_copy(files_.get(), trace_files_.get(), copy->hash);
     if (placed) {
       known_++;
       return *std::move(copy);
     }
-    // Someone cleaned the store, or damaged it: copy again.
     if (placed.error().code == Code::corrupt) ::unlinkat(files_.get(), copy->hash.c_str(), 0);
     if (placed.error().code == Code::io) return placed.error();
   }
@@ -263,7 +271,7 @@ Result<FileCopy> FileStore::copy_in(int fd, const std::string& trace_folder) {
   ::clock_gettime(CLOCK_REALTIME, &now);
   CKPT_TRY(const BegunCopy begun, BegunCopy::create(files_.get()));
   CKPT_TRY(FileCopy copy, copy_and_hash(fd, begun.fd(), text(trace_folder, ": file copy")));
-  CKPT_CHECK(begun.keep_as(copy.hash));
+  CKPT_CHECK(begun.keep_as(copy));
   CKPT_CHECK(place_copy(files_.get(), trace_files_.get(), copy.hash));
   copied_++;
   if (::fstat(fd, &after) != 0) return io_error("stat a mapped file");
