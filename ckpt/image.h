@@ -115,9 +115,8 @@ class ImageReader final {
   std::span<const std::byte> agent_state() const;
   const Region* region_at(uint64_t address) const;
 
-  // Fills `out` (whole pages) with the memory at `address`: stored pages, file copies, zeros.
-  // If
-  // not all of it is mapped nothing is read. Reading in ascending order decompresses each
+  // Fills `out` (whole pages) with the memory at `address`: stored pages, file copies, zeros. If
+  // not all of it is mapped, nothing is read. Reading in ascending order decompresses each
   // segment once. Content is checked against the segment's checksum.
   Result<void> read(uint64_t address, std::span<std::byte> out);
 

@@ -4,6 +4,7 @@
 //   header        Cap'n Proto `Header` message, checksummed; written first, never changed
 //   events        chunks, appended (FORMAT.md)
 //   image-0       Cap'n Proto `Image` manifest of checkpoint 0; image-0.pages its page bytes
+//   hashes-N      hash of every page at one moment; hashes-1 at the program's end
 //   files/HASH    copies of mapped files, hard links into the store where it can
 //   index.sqlite  small facts and the place of each chunk; can be rebuilt from the chunks
 //   end           Cap'n Proto `End`; missing while recording, and after a killed recorder

@@ -276,6 +276,36 @@ TEST_CASE("reader: a trace of a newer format is unsupported, and the message nam
   CHECK(reader.error().message.find("format 1") != std::string::npos);
 }
 
+TEST_CASE("reader: reading while another process writes gives events in order and no error") {
+  TempFolder folder;
+  const EventBuilder builder = test::syscall_loop(300);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    Result<Writer> writer = Writer::create(folder / "t", {});
+    if (!writer) ::_exit(1);
+    for (int i = 0; i < 300; i++)
+      if (!writer->append(builder.events()) || !writer->flush()) ::_exit(2);
+    ::_exit(writer->finish({}).ok() ? 0 : 3);
+  }
+  Result<Reader> reader = Reader::open(folder / "t");
+  while (!reader && reader.error().code == Code::not_found) reader = Reader::open(folder / "t");
+  REQUIRE_OK(reader);
+  uint64_t events = 0;
+  while (events < 300 * builder.count()) {
+    const ReadBack back = read_back(*reader);
+    REQUIRE(back.error == "");
+    if (back.events != 0) REQUIRE(back.first == events + 1);
+    events += back.events;
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  CHECK(status == 0);
+  CHECK(read_back(*reader).error == "");
+  CHECK_FALSE(reader->cut());
+  CHECK(reader->end()->value().events == events);
+  CHECK(reader->verify()->ok());
+}
+
 TEST_CASE("reader: a recorder killed at a random moment leaves a valid prefix") {
   const EventBuilder builder = test::syscall_loop(500);
   for (int round = 0; round < 20; round++) {

@@ -54,9 +54,10 @@ inline void write_trace(const std::string& folder, const EventBuilder& events, u
   CHECK(writer->events() == events.count());
 }
 
-// All events a reader serves, and how it stopped.
+// All events a reader serves from where it stands, and how it stopped.
 struct ReadBack {
   std::vector<std::byte> bytes;
+  uint64_t first = 0;  // number of the first
   uint64_t events = 0;
   std::string error;  // empty: the end
   Code code = Code::io;
@@ -71,7 +72,8 @@ inline ReadBack read_back(Reader& reader) {
       return back;
     }
     if (!chunk->has_value()) return back;
-    CHECK((*chunk)->first().value == back.events + 1);
+    if (back.events == 0) back.first = (*chunk)->first().value;
+    CHECK((*chunk)->first().value == back.first + back.events);
     back.bytes.insert(back.bytes.end(), (*chunk)->events().begin(), (*chunk)->events().end());
     back.events += (*chunk)->count();
   }
