@@ -55,13 +55,15 @@ enum class EventKind : uint8_t {
   end = 8,          // number: EndHow; result: exit status or signal
   image = 9,        // checkpoint `args[0]` was taken here
   random = 10,      // std::random_device and its like: result: the value
-  data = 11,        // output parts of the task's next syscall that did not fit into its event
+  data = 11,        // number: DataStep; output parts that belong ahead of the task's next event
 };
 
 enum class TurnGiven : uint16_t { at_entry = 0, after_event = 1, at_point = 2, task_end = 3, interrupted = 4 };
 enum class SignalHow : uint64_t { asynchronous = 0, synchronous = 1, interrupted = 2 };  // 2: between events, not exactly replayable
 enum class InstructionKind : uint16_t { rdtsc = 1, rdtscp = 2, rdrand = 3, rdseed = 4, cpuid = 5 };
 enum class PatchStep : uint16_t { map_trampolines = 0, rewrite = 1 };
+// cut: a mapped file got another length; args: device, inode, bytes
+enum class DataStep : uint16_t { write = 0, cut = 1 };
 enum class EndHow : uint16_t { exit_group = 0, signal = 1, exec = 2, lost = 3 };
 
 // An event in the ring and in memory everywhere: this header, `args` times u64, then parts
@@ -108,6 +110,7 @@ enum class Request : uint32_t {
   more_events = 32,     // the ring is empty: fill it
   replay_diverged = 33, // args: Divergence, then values by kind; the event met is in the exchange buffer
   replay_end = 34,      // args: task, 1 if the trace is not exact from here on. Verify memory, then end
+  file_cut = 36,        // args: device, inode, bytes: a mapped file got another length
   file_wanted = 35,     // args: hash, shared identity. Answer: a path to open in the exchange buffer
 };
 

@@ -56,6 +56,8 @@ i64 record_file(Call& call);
 i64 record_time(Call& call);
 
 // A write() to a file that is mapped MAP_SHARED shows in the mapping.
+// ftruncate() of a file while shared mappings live.
+void log_file_cut(Call& call);
 void log_file_write(Call& call, i64 written);
 void log_direct_read(Call& call, i64 result);
 void log_write_to_mapped(Call& call, u64 device, u64 inode, u64 offset, u64 bytes);

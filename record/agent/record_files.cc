@@ -309,6 +309,16 @@ void forget_descriptor(u64 fd) {
 
 void forget_all_descriptors() { zero_bytes(descriptor_class, sizeof descriptor_class); }
 
+void log_file_cut(Call& call) {
+  Stat stat;
+  if (failed(raw_syscall(__NR_fstat, call.args[0], reinterpret_cast<u64>(&stat)))) return;
+  EventBuilder event(abi::EventKind::data, static_cast<u16>(abi::DataStep::cut), call.task->number);
+  event.arg(stat.device);
+  event.arg(stat.inode);
+  event.arg(call.args[1]);
+  event.commit(0);
+}
+
 void log_file_write(Call& call, i64 written) {
   bool at_position = call.number == __NR_write || call.number == __NR_writev;
   bool at_offset = call.number == __NR_pwrite64 || call.number == __NR_pwritev;

@@ -115,6 +115,9 @@ void initialise(Task* task) {
   auto* params = reinterpret_cast<ShimParams*>(task->frame->rdi);
   process.pid = static_cast<u32>(raw_syscall(__NR_getpid));
   process.tsc_mode = 1;
+  u64 limit[2] = {};
+  raw_syscall(__NR_prlimit64, 0, 3, 0, reinterpret_cast<u64>(limit));
+  process.stack_limit = limit[0];
   process.program_break = static_cast<u64>(raw_syscall(__NR_brk, 0));
   find_xsave();
   take_over_thread(task);

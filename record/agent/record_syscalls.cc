@@ -136,6 +136,7 @@ i64 record_by_row(Call& call) {
   i64 result = blocks ? perform_blocking_outputs(call) : perform(call);
   if (call.number == __NR_read || call.number == __NR_pread64) log_direct_read(call, result);
   if (process.shared_mappings && result > 0) log_file_write(call, result);
+  if (process.shared_mappings && result == 0 && call.number == __NR_ftruncate) log_file_cut(call);
   log_call(call, result);
   return result;
 }

@@ -150,6 +150,7 @@ struct ProcessState {
   u64 program_break, break_start;
   u32 tsc_mode;          // what PR_GET_TSC answers: 1 enabled, 2 SIGSEGV
   u32 shared_mappings;   // how many MAP_SHARED file mappings live
+  u64 stack_limit;       // RLIMIT_STACK: how far the first stack may grow
 };
 extern ProcessState process;
 

@@ -63,6 +63,13 @@ void note_arch_prctl(const u64 args[6], i64 result) {
   if (result == 0 && args[0] == kSetFs) set_fs(args[1]);
 }
 
+void note_limit(u64 number, const u64 args[6], i64 result) {
+  constexpr u64 kStack = 3;
+  bool other = number == __NR_prlimit64;
+  u64 resource = other ? args[1] : args[0], address = other ? args[2] : args[1], limit;
+  if (result == 0 && resource == kStack && address && !(other && args[0] && args[0] != process.pid) && read_program(address, &limit)) limit_stack(limit);
+}
+
 void note_prctl(const u64 args[6], i64 result) {
   constexpr u64 kSetTsc = 26;
   if (result == 0 && args[0] == kSetTsc) process.tsc_mode = static_cast<u32>(args[1]);
@@ -96,6 +103,7 @@ i64 replay_call(Task* task, const abi::EventHeader* event, const u64 args[6]) {
       leave_task(task);
     case Handler::arch_prctl: note_arch_prctl(args, result); break;
     case Handler::prctl: note_prctl(args, result); break;
+    case Handler::set_limit: note_limit(number, args, result); break;
     default: break;
   }
   if (result == -kEINTR) take_temporary_mask(task, number, args);

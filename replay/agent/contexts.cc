@@ -1,5 +1,6 @@
 // Tasks as contexts: creating them, changing between them, and what happens between events.
 #include "record/agent/params.h"
+#include "record/agent/request.h"
 #include "record/agent/signals.h"
 #include "record/agent/sites.h"
 #include "replay/agent/replay.h"
@@ -137,6 +138,8 @@ bool apply_side_event(Task* task, const abi::EventHeader* event) {
   switch (event->kind) {
     case EventKind::data:
       if (event->task != task->number) return false;
+      if (event->number == static_cast<u16>(abi::DataStep::cut))
+        ask(abi::Request::file_cut, event_args(event)[0], event_args(event)[1], event_args(event)[2]);
       apply_outputs(event);
       break;
     case EventKind::patch:

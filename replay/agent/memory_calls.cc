@@ -69,6 +69,14 @@ void advise(const u64 args[6]) {
 
 }  // namespace
 
+void limit_stack(u64 bytes) {
+  u64 limit[2] = {};
+  constexpr u64 kStack = 3;
+  raw_syscall(__NR_prlimit64, 0, kStack, 0, reinterpret_cast<u64>(limit));
+  limit[0] = bytes < limit[1] ? bytes : limit[1];
+  raw_syscall(__NR_prlimit64, 0, kStack, reinterpret_cast<u64>(limit), 0);
+}
+
 i64 replay_memory_call(Task* task, const abi::EventHeader* event, const u64 args[6]) {
   i64 result = event->result;
   if (failed(result) && model::row_of(event->number)->handler != Handler::advise) return result;

@@ -54,6 +54,8 @@ void after_event(Task* task);
 // kFrameReplaced) and may refuse to agree.
 i64 replay_call(Task* task, const abi::EventHeader* event, const u64 args[6]);
 i64 replay_memory_call(Task* task, const abi::EventHeader* event, const u64 args[6]);
+// How far the first stack may grow: RLIMIT_STACK.
+void limit_stack(u64 bytes);
 void show_output(u64 number, const u64 args[6], i64 result);
 void apply_instruction(Task* task, Entry kind, u32 operand, u64 value, u64 second);
 

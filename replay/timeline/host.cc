@@ -152,6 +152,11 @@ Result<std::string> SharedFiles::path(uint64_t device, uint64_t inode, const std
   return text("/proc/", ::getpid(), "/fd/", at->second);
 }
 
+void SharedFiles::cut(uint64_t device, uint64_t inode, uint64_t bytes) {
+  auto at = descriptors_.find({device, inode});
+  if (at != descriptors_.end() && ::ftruncate(at->second, static_cast<off_t>(bytes)) != 0) return;
+}
+
 Result<void> build_image(ImageReader& image, const std::string& trace_folder, TraceeMemory& memory, SharedFiles& shared) {
   for (const Region& region : image.regions()) CKPT_CHECK(map_region(region, trace_folder, memory, shared));
   std::vector<std::byte> buffer(abi::kExchangeBytes);

@@ -23,6 +23,10 @@ class SharedFiles final {
  public:
   ~SharedFiles();
   // A path under which the replaying process can open it, filled from `copy` when first asked.
+  // Whether something shared stands for the file already.
+  bool has(uint64_t device, uint64_t inode) const { return descriptors_.contains({device, inode}); }
+  // Gives it another length, if it does.
+  void cut(uint64_t device, uint64_t inode, uint64_t bytes);
   Result<std::string> path(uint64_t device, uint64_t inode, const std::string& copy, uint64_t bytes);
 
  private:

@@ -96,7 +96,8 @@ void Replay::give_file() {
   std::snprintf(hash.data(), hash.size(), "%016llx%016llx", static_cast<unsigned long long>(args[0]), static_cast<unsigned long long>(args[1]));
   std::string copy = options_.trace_folder + "/files/" + hash.data();
   Result<std::string> path = copy;
-  if (args[5]) path = shared_.path(args[3], args[4], copy, args[2]);
+  // A private mapping shows writes to a file that is also mapped shared.
+  if (args[5] || shared_.has(args[3], args[4])) path = shared_.path(args[3], args[4], copy, args[2]);
   if (path && path->size() < abi::kExchangeBytes) std::memcpy(channel_.exchange(), path->c_str(), path->size() + 1);
   channel_.answer(path.ok());
 }
@@ -137,6 +138,10 @@ Result<void> Replay::serve() {
     }
     case abi::Request::image: return give_first_task();
     case abi::Request::file_wanted: give_file(); return {};
+    case abi::Request::file_cut:
+      shared_.cut(control().args[0], control().args[1], control().args[2]);
+      channel_.answer(1);
+      return {};
     case abi::Request::replay_end: return finish();
     case abi::Request::replay_diverged: {
       TraceeMemory tracee = memory();
