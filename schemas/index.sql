@@ -23,7 +23,7 @@ CREATE TABLE chunks(
 );
 
 CREATE TABLE processes(
-  pid INTEGER PRIMARY KEY,
+  pid INTEGER,                   -- NULL if the header does not say
   program TEXT NOT NULL,
   arguments TEXT NOT NULL,
   working_directory TEXT NOT NULL,
@@ -72,7 +72,7 @@ CREATE TABLE files(
   errno TEXT                     -- its name
 );
 
--- Moments worth a name: checkpoint, signal, exec, end.
+-- Moments worth a name: checkpoint, signal, end; inexact: replay may not be exact from here on.
 CREATE TABLE marks(
   event INTEGER NOT NULL,
   name TEXT NOT NULL,

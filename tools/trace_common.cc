@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -6,7 +7,7 @@
 #include <cstdio>
 #include <ctime>
 #include <filesystem>
-#include <fstream>
+#include <optional>
 
 #include "tools/command.h"
 #include "tools/trace_commands.h"
@@ -14,33 +15,25 @@
 namespace ckpt {
 namespace {
 
-// When the process began, in nanoseconds since 1970; 0 if that cannot be told.
-uint64_t process_start_ns(int32_t pid) {
-  std::ifstream file(text("/proc/", pid, "/stat"));
-  std::string facts((std::istreambuf_iterator<char>(file)), {});
-  // The command's name is in brackets and may hold anything; field 22 counts from the pid.
-  size_t after_name = facts.find_last_of(')');
-  if (after_name == std::string::npos) return 0;
-  std::istringstream fields(facts.substr(after_name + 1));
-  std::string skipped;
-  uint64_t ticks = 0;
-  for (int field = 3; field < 22; ++field) fields >> skipped;
-  fields >> ticks;
-  timespec boot, now;
-  clock_gettime(CLOCK_BOOTTIME, &boot);
-  clock_gettime(CLOCK_REALTIME, &now);
-  auto ns = [](const timespec& at) {
-    return static_cast<uint64_t>(at.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(at.tv_nsec);
-  };
-  return ns(now) - ns(boot) + ticks * (1'000'000'000 / static_cast<uint64_t>(sysconf(_SC_CLK_TCK)));
+// Whether the recorder has the events file open: the kernel grants a read lease on a file only if
+// nobody may write to it. Unlike a process id this cannot mislead after a restart or in a container.
+// Nothing if the file system knows no leases, or the file is not ours.
+std::optional<bool> is_being_written(const std::string& folder) {
+  int fd = open((folder + "/events").c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return std::nullopt;
+  // Whoever opens the file for writing while we hold the lease makes the kernel tell us so, by SIGIO.
+  signal(SIGIO, SIG_IGN);
+  bool granted = fcntl(fd, F_SETLEASE, F_RDLCK) == 0;
+  int refused = granted ? 0 : errno;
+  if (granted) fcntl(fd, F_SETLEASE, F_UNLCK);
+  close(fd);
+  if (!granted && refused != EAGAIN) return std::nullopt;
+  return !granted;
 }
 
-// The recorded program is alive, and it is not another process that got its number later.
+// Second best: the recorded program is alive.
 bool is_alive(const TraceHeader& header) {
-  constexpr uint64_t kSlackNs = 5'000'000'000;
-  if (header.pid <= 0 || (kill(header.pid, 0) != 0 && errno == ESRCH)) return false;
-  uint64_t began = process_start_ns(header.pid);
-  return began == 0 || began <= header.started_ns + kSlackNs;
+  return header.pid > 0 && (kill(header.pid, 0) == 0 || errno == EPERM);
 }
 
 bool progress_shown = false;
@@ -68,7 +61,13 @@ const char* state_name(TraceState state) {
 Result<TraceState> state_of(Reader& reader) {
   CKPT_TRY(std::optional<TraceEnd> end, reader.end());
   if (end) return end->discarded ? TraceState::stopped : TraceState::finished;
-  return is_alive(reader.header()) ? TraceState::recording : TraceState::killed;
+  bool recording = is_being_written(reader.folder()).value_or(is_alive(reader.header()));
+  // It may have ended in between.
+  if (!recording) {
+    CKPT_TRY(end, reader.end());
+    if (end) return end->discarded ? TraceState::stopped : TraceState::finished;
+  }
+  return recording ? TraceState::recording : TraceState::killed;
 }
 
 void say_state(Reader& reader) {

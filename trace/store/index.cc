@@ -62,12 +62,13 @@ bool fill_empty(sqlite3* db, const TraceHeader& header) {
   if (!execute(db, text("PRAGMA application_id=", kApplication, "; PRAGMA user_version=", kVersion))) return false;
   if (!execute(db, kSchema)) return false;
   sql::Prepared meta = sql::prepare(db, "INSERT INTO meta VALUES(?1,?2)");
+  sql::Binding pid = header.pid > 0 ? sql::Binding(int64_t{header.pid}) : sql::Binding();
   std::string arguments;
   for (const std::string& argument : header.argv) arguments += text(arguments.empty() ? "" : " ", argument);
   sql::Prepared process = sql::prepare(
       db, "INSERT INTO processes(pid,program,arguments,working_directory,first_event) VALUES(?1,?2,?3,?4,1)");
   return sql::run(meta.get(), {"trace", identity_of(header)}) && sql::run(meta.get(), {"events", int64_t{0}}) &&
-         sql::run(process.get(), {int64_t{header.pid}, header.program, arguments, header.working_directory});
+         sql::run(process.get(), {pid, header.program, arguments, header.working_directory});
 }
 
 // Whether the database is an index of this trace that this code can use.

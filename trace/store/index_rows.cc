@@ -85,9 +85,13 @@ void IndexRows::add(EventNumber number, const EventView& event) {
       break;
     case abi::EventKind::turn:
       ++task.turns;
+      if (header.number == static_cast<uint16_t>(abi::TurnGiven::interrupted))
+        marks_.push_back({place, "inexact", "turn"});
       break;
     case abi::EventKind::signal:
       marks_.push_back({place, "signal", event_name(header.kind, header.number)});
+      if (event.arg(0) == static_cast<uint64_t>(abi::SignalHow::interrupted))
+        marks_.push_back({place, "inexact", "signal"});
       break;
     case abi::EventKind::image:
       marks_.push_back({place, "checkpoint", text(event.arg(0))});
@@ -153,10 +157,11 @@ void IndexRows::add_file(int64_t number, const EventView& event) {
 
 bool IndexRows::write_tasks(sqlite3* db) {
   sql::Prepared insert = sql::prepare(db, kWriteTask);
+  auto pid = header_.pid > 0 ? std::optional<int64_t>(header_.pid) : std::nullopt;
   for (auto& [number, task] : tasks_) {
-    if (number == kFirstTask && !task.tid) task.tid = header_.pid;
+    if (number == kFirstTask && !task.tid) task.tid = pid;
     sql::Binding end_time = task.end_time ? sql::Binding(*task.end_time) : sql::Binding();
-    if (!sql::run(insert.get(), {int64_t{number}, sql::maybe(task.tid), int64_t{header_.pid}, maybe_text(task.name),
+    if (!sql::run(insert.get(), {int64_t{number}, sql::maybe(task.tid), sql::maybe(pid), maybe_text(task.name),
                                  sql::maybe(task.parent), task.start_event, sql::maybe(task.end_event),
                                  sql::maybe(task.status), task.start_time, end_time, task.events, task.turns}))
       return false;

@@ -97,8 +97,7 @@ std::optional<siginfo_t> siginfo_of(const Row& row) {
   return std::nullopt;
 }
 void how_value(Out out, const Row& row) {
-  bool synchronous = row.event->arg(0) == static_cast<uint64_t>(abi::SignalHow::synchronous);
-  give(out, std::string(synchronous ? "synchronous" : "asynchronous"));
+  give(out, signal_how(*row.event));
 }
 void code_value(Out out, const Row& row) {
   if (auto info = siginfo_of(row)) sqlite3_result_int(out, info->si_code);

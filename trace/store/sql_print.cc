@@ -34,6 +34,7 @@ constexpr KindWords kKinds[] = {
     {EventKind::end, "end", {"exit_group", "signal", "exec", "lost"}},
     {EventKind::image, "image", {}},
     {EventKind::random, "random", {}},
+    {EventKind::data, "data", {}},
 };
 
 const KindWords* words_of(EventKind kind) {
@@ -89,8 +90,7 @@ std::string syscall_args(const EventView& event) {
 }
 
 std::string signal_args(const EventView& event) {
-  bool synchronous = event.arg(0) == static_cast<uint64_t>(abi::SignalHow::synchronous);
-  return text(synchronous ? "synchronous" : "asynchronous", ", handler=", hex(event.arg(1)));
+  return text(signal_how(event), ", handler=", hex(event.arg(1)));
 }
 
 std::string plain_args(const EventView& event) {
@@ -138,6 +138,18 @@ std::optional<uint16_t> event_number_named(EventKind kind, std::string_view name
   }
   auto number = last_number(name);
   return number && event_name(kind, *number) == name ? number : std::nullopt;
+}
+
+std::string signal_how(const EventView& event) {
+  switch (static_cast<abi::SignalHow>(event.arg(0))) {
+    case abi::SignalHow::asynchronous:
+      return "asynchronous";
+    case abi::SignalHow::synchronous:
+      return "synchronous";
+    case abi::SignalHow::interrupted:
+      return "interrupted";
+  }
+  return text("how_", event.arg(0));
 }
 
 std::string end_name(abi::EndHow how) {

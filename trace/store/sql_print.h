@@ -35,6 +35,9 @@ std::optional<uint16_t> event_number_named(abi::EventKind kind, std::string_view
 // "exit_group", "signal", "exec", "lost".
 std::string end_name(abi::EndHow how);
 
+// How a signal came: "asynchronous" at an event, "synchronous" from an instruction, or "interrupted" between events.
+std::string signal_how(const EventView& event);
+
 // "ENOENT" for a failed syscall's result, else nothing.
 std::optional<std::string> error_name(int64_t result);
 

@@ -44,7 +44,8 @@ Result<std::shared_ptr<const ChunkColumns>> TraceSource::columns(const ChunkInfo
 
 Result<std::optional<int64_t>> TraceSource::tid(uint32_t task) {
   if (!tids_) {
-    std::map<uint32_t, int64_t> tids = {{kFirstTask, reader_.header().pid}};
+    std::map<uint32_t, int64_t> tids;
+    if (reader_.header().pid > 0) tids[kFirstTask] = reader_.header().pid;
     for (const ChunkInfo& info : chunks_) {
       if (!info.may_have_kind(abi::EventKind::task_start)) continue;
       CKPT_TRY(ChunkView view, chunk(info));

@@ -154,9 +154,11 @@ TEST_CASE("ckpt-trace: a trace without an end is answered, and it is said why") 
   Store store;
   std::string events = "SELECT count(*) FROM events";
   SUBCASE("its recorder was killed") {
-    TraceMaker maker(store.path("cut-1"));
-    make_small_trace(maker);
-    maker.end_chunk();
+    {
+      TraceMaker maker(store.path("cut-1"));
+      make_small_trace(maker);
+      maker.end_chunk();
+    }
     Ran ran = run_command({"ckpt-trace", "query", "cut-1", "--csv", events});
     CHECK(ran.out == "count(*)\n15\n");
     CHECK(ran.err == "ckpt: trace cut-1: its recorder was killed; its first 15 events are whole\n");
@@ -164,11 +166,7 @@ TEST_CASE("ckpt-trace: a trace without an end is answered, and it is said why") 
   }
   SUBCASE("it is being recorded") {
     auto folder = store.path("live-1");
-    auto header = header_of(getpid());
-    timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    header.started_ns = static_cast<uint64_t>(now.tv_sec) * 1'000'000'000;
-    Writer writer = Writer::create(folder, header).value();
+    Writer writer = Writer::create(folder, header_of(0)).value();
     REQUIRE(writer.append(bytes_of(syscall_event(39, 1, {}))).ok());
     REQUIRE(writer.flush().ok());
     Ran ran = run_command({"ckpt-trace", "query", "live-1", "--csv", events});
