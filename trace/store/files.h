@@ -6,8 +6,8 @@
 // the store is deleted.
 //
 // The cache is a fixed table of checksummed 64-byte slots: two recorders at once, or one killed
-// while writing, can at worst lose an entry. A known file costs fstat, one pread and one
-// linkat, about 10 µs; an unknown one is read once.
+// while writing, can at worst lose an entry. A known file costs two stats, one pread and one
+// linkat, about 13 µs; an unknown one is read once.
 //
 // Threads: not thread-safe; processes and other FileStores may use the same root.
 // Errors:  io; unsupported for what is no regular file; not_found and corrupt from open_copy.
