@@ -26,6 +26,13 @@ bool patch_site(Task* task, Entry kind, u64 site, u64 after_site, u64* tail);
 // A new task runs its first agent code on its own stack.
 extern "C" void ckpt_agent_task_started(Task* task);
 
+// A trap that the backend itself asked for (replay's search for a place). True: dealt with.
+bool on_trap(Task* task, int signal, void* context);
+// Points the interrupted context at the agent, as if it had come by itself from `tail`.
+void redirect_to_agent(Task* task, void* context, Entry kind, u64 site, u64 tail);
+// The state by which a place between events is known again: kStateWords.
+void take_state(const Frame& frame, u64 state[abi::kStateWords]);
+
 // Called once by the shim, on the program's stack, before the program's own code.
 void initialise(Task* task);
 

@@ -28,6 +28,11 @@ void log_signal(Task* task, int signal, abi::SignalHow how, const u8* info) {
     event.arg(task->fault_error);
     event.arg(task->fault_trap);
   }
+  if (how == abi::SignalHow::interrupted) {
+    u64 state[abi::kStateWords];
+    take_state(*task->frame, state);
+    for (u64 word : state) event.arg(word);
+  }
   event.part(abi::PartRole::input, 0, 0, reinterpret_cast<u64>(info), kSiginfoBytes, 0);
   event.commit(static_cast<i64>(task->fault_address));
 }
@@ -125,6 +130,8 @@ void install_kernel_action(int signal) {
   kernel_action(signal, action);
 }
 
+bool on_trap(Task*, int, void*) { return false; }
+
 void on_async_signal(Task* task, int signal, const void* info, void* context) {
   if (!(task->pending & signal_bit(signal))) {
     copy_bytes(task->pending_info[signal - 1], info, kSiginfoBytes);
@@ -158,13 +165,15 @@ void on_fault(Task* task) {
 }
 
 void on_interrupt(Task* task) {
-  // The task made no event for long while another waited, or a signal did. Where it stands is
-  // not yet reproducible: the trace is marked.
+  // The task made no event for long while another waited, or a signal did. Replay finds the
+  // place by its registers and stack, which may not be enough: the trace is marked.
   abi::Control& shared = control();
   if (!turn_wanted() && !signal_waiting(task)) return;
   if (shared.inexact == 0) shared.inexact = shared.events_written + 1;
-  if (int signal = next_signal(task)) deliver(task, signal, abi::SignalHow::interrupted);
-  if (turn_wanted()) yield_turn(task, abi::TurnGiven::interrupted, true);
+  if (int signal = next_signal(task))
+    deliver(task, signal, abi::SignalHow::interrupted);
+  else if (turn_wanted())
+    yield_turn(task, abi::TurnGiven::interrupted, true);
   finish_event(task);
 }
 

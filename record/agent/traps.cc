@@ -89,6 +89,22 @@ bool is_fault(int signal, const Siginfo* info) { return (kFaultSignals & signal_
 
 }  // namespace
 
+void redirect_to_agent(Task* task, void* context, Entry kind, u64 site, u64 tail) {
+  redirect(task, static_cast<UserContext*>(context), kind, site, tail);
+}
+
+void take_state(const Frame& frame, u64 state[abi::kStateWords]) {
+  copy_bytes(state, &frame, sizeof frame);
+  constexpr u64 kSeenFlags = 0xcd5;  // arithmetic and direction
+  constexpr u64 kFlagsWord = offsetof(Frame, rflags) / 8, kStackWords = 64;
+  state[kFlagsWord] &= kSeenFlags;
+  u64 words[kStackWords] = {};
+  ckpt_agent_copy(words, reinterpret_cast<void*>(frame.rsp), sizeof words);
+  u64 hash = 0xcbf29ce484222325;
+  for (u64 word : words) hash = (hash ^ word) * 0x9e3779b97f4a7c15 + (hash >> 29);
+  state[sizeof(Frame) / 8] = hash;
+}
+
 extern "C" void ckpt_agent_signalled(int signal, const Siginfo* info, UserContext* context) {
   Task* task = current();
   u64 pc = context->machine.rip;
@@ -105,6 +121,7 @@ extern "C" void ckpt_agent_signalled(int signal, const Siginfo* info, UserContex
     if (!in_zone(pc)) redirect(task, context, Entry::interrupt, pc, pc);
     return;
   }
+  if (signal == kSIGTRAP && on_trap(task, signal, context)) return;
   constexpr u64 kTrapFlag = 0x100;
   if (signal == kSIGTRAP && in_zone(pc) && (context->machine.rflags & kTrapFlag)) {
     context->machine.rflags &= ~kTrapFlag;  // the program steps itself: not through us

@@ -1,5 +1,6 @@
 #include "record/agent/turn.h"
 
+#include "record/agent/backend.h"
 #include "record/agent/ring.h"
 
 namespace ckpt::agent {
@@ -16,6 +17,7 @@ u32 waiting;
 u32 last_holder;
 u16 last_how;
 u64 last_points;
+u64 last_state[abi::kStateWords];  // if it was interrupted
 
 void lock_queue() {
   for (u32 tries = 0; __atomic_exchange_n(&queue_lock, 1u, __ATOMIC_ACQUIRE); tries++) {
@@ -69,6 +71,8 @@ void took(Task* task) {
   EventBuilder event(abi::EventKind::turn, last_how, task->number);
   event.arg(last_holder);
   event.arg(last_points);
+  if (last_how == static_cast<u16>(abi::TurnGiven::interrupted))
+    for (u64 word : last_state) event.arg(word);
   event.commit(0);
   last_holder = task->number;
 }
@@ -83,6 +87,7 @@ void hand_over(Task* task, abi::TurnGiven how, bool come_back) {
   last_how = static_cast<u16>(how);
   last_points = task->points;
   last_holder = task->number;
+  if (how == abi::TurnGiven::interrupted) take_state(*task->frame, last_state);
   lock_queue();
   Task* next = pop_first();
   if (come_back) append(task);

@@ -290,7 +290,7 @@ void Recorder::State::unstick(uint64_t now) {
   if (!wanted || shared.holder_tid == 0 || now - events_since_ns < patience || now - last_poke_ns < patience) return;
   last_poke_ns = now;
   if (options.verbose && !shared.inexact)
-    std::fprintf(stderr, "ckpt: task %u makes no event while others wait: it is interrupted, and the trace is not exactly replayable past event %llu\n",
+    std::fprintf(stderr, "ckpt: task %u makes no event while others wait: it is interrupted; replay finds such places by registers and stack, which may not be exact past event %llu\n",
                  shared.holder_task, static_cast<unsigned long long>(shared.events_written));
   ::syscall(SYS_tgkill, pid, shared.holder_tid, kControlSignalNumber);
 }

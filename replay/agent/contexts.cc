@@ -177,7 +177,8 @@ void after_event(Task* task) {
     } else {
       bool interrupted = event->kind == EventKind::signal && event->task == task->number &&
                          event_args(event)[0] == static_cast<u64>(abi::SignalHow::interrupted);
-      if (interrupted || is_turn(event, task, TurnGiven::interrupted)) reached_end(task, false);
+      if (interrupted) look_for_place(task, event_args(event) + 3);
+      if (is_turn(event, task, TurnGiven::interrupted)) look_for_place(task, event_args(event) + 2);
       if (is_turn(event, task, TurnGiven::at_point)) task->point_target = event_args(event)[1];
       break;
     }
@@ -199,7 +200,15 @@ void on_point(Task* task) {
   after_event(task);
 }
 
-void on_interrupt(Task* task) { diverge(task, abi::Divergence::kind); }
+// The place that look_for_place was told of is found.
+void on_interrupt(Task* task) {
+  const abi::EventHeader* event = next_event();
+  if (event->kind == EventKind::signal)
+    deliver_logged_signal(task, event);
+  else
+    pass_turn(task, TurnGiven::interrupted);
+  after_event(task);
+}
 
 void on_fault(Task* task) {
   int signal = *reinterpret_cast<int*>(task->fault_info);

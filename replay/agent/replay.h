@@ -49,6 +49,9 @@ bool apply_side_event(Task* task, const abi::EventHeader* event);
 // Signals and switches that follow an event.
 void after_event(Task* task);
 
+// Lets the task run to where its registers and stack are the recorded `state` (places.cc).
+void look_for_place(Task* task, const u64* state);
+
 // ---- Calls -----------------------------------------------------------------------------------
 // What replay does besides supplying: memory, masks, output. May replace the frame (then
 // kFrameReplaced) and may refuse to agree.
