@@ -5,7 +5,7 @@
 #define CKPT_SHIM_VERSION 1
 
 // Fixed places at the start of the agent's blob: header, then jumps of 16 bytes each.
-#define CKPT_BLOB_MAGIC 0x31746e6567612e63ull
+#define CKPT_BLOB_MAGIC 0x31746e6567612e63
 #define CKPT_BLOB_START 0x40
 #define CKPT_BLOB_ENTRY 0x50
 #define CKPT_BLOB_POINT 0x60

@@ -11,7 +11,6 @@ using model::Handler;
 namespace {
 
 constexpr u64 kShared = 1, kFixed = 0x10, kAnonymous = 0x20, kFixedNoReplace = 0x100000;
-constexpr u64 kExecute = 4;
 constexpr u64 kEEXIST = 17;
 
 struct SharedMapping {

@@ -11,6 +11,12 @@ using model::Handler;
 
 extern "C" const char ckpt_agent_handler[], ckpt_agent_restorer[];
 
+// Through a register: a constant struct with an address in it would need a relocation.
+static u64 address_of(const char* symbol) {
+  asm("" : "+r"(symbol));
+  return reinterpret_cast<u64>(symbol);
+}
+
 namespace {
 
 constexpr u64 kOwned = kNeverBlocked;
@@ -41,7 +47,7 @@ void log_signal(Task* task, int signal, abi::SignalHow how, const u8* info) {
 // to meet again with the kernel's default action, so that a core dump shows the true place.
 void die(Task* task, int signal, bool synchronous) {
   log_end(task, abi::EndHow::signal, signal);
-  KernelAction fallback{0, kSaRestorer, reinterpret_cast<u64>(ckpt_agent_restorer), 0};
+  KernelAction fallback{0, kSaRestorer, address_of(ckpt_agent_restorer), 0};
   kernel_action(signal, fallback);
   u64 open = signal_bit(signal);
   raw_syscall(__NR_rt_sigprocmask, 1, reinterpret_cast<u64>(&open), 0, 8);
@@ -122,9 +128,9 @@ void install_kernel_action(int signal) {
   const KernelAction& wanted = current()->actions[signal];
   bool ours = (kOwned & signal_bit(signal)) || wanted.handler > 1;
   KernelAction action{wanted.handler, kSaRestorer | (wanted.flags & (kSaNoChildStop | kSaNoChildWait)),
-                      reinterpret_cast<u64>(ckpt_agent_restorer), ~0ull};
+                      address_of(ckpt_agent_restorer), ~0ull};
   if (ours) {
-    action.handler = reinterpret_cast<u64>(ckpt_agent_handler);
+    action.handler = address_of(ckpt_agent_handler);
     action.flags |= kSaSiginfo | kSaOnStack;
   }
   kernel_action(signal, action);

@@ -283,13 +283,12 @@ void log_call(const Call& call, i64 result) { log_call_as(call, result, *call.ro
 
 void finish_event(Task* task) {
   extern void deliver_signals(Task*);
+  task->points = 0;  // counted from this event on
   deliver_signals(task);
   if (turn_wanted()) {
-    task->points = 0;
     yield_turn(task, abi::TurnGiven::after_event, false);
     if (signal_waiting(task)) deliver_signals(task);
   }
-  task->points = 0;
 }
 
 void on_syscall(Task* task) {
@@ -328,11 +327,14 @@ void on_point(Task* task) {
     yield_turn(task, abi::TurnGiven::at_point, false);
     logged = control().events_written != events;
   }
-  if (logged) task->points = 0;  // counted from the last event on
-  if (signal_waiting(task))
-    finish_event(task);
-  else
+  if (logged) task->points = 0;
+  if (signal_waiting(task)) {
+    extern void deliver_signals(Task*);
+    deliver_signals(task);
+    task->points = 0;
+  } else {
     store(control().attention, 0u);
+  }
 }
 
 }  // namespace ckpt::agent

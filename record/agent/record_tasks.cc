@@ -376,6 +376,7 @@ extern "C" void ckpt_agent_task_started(Task* task) {
   raw_syscall(__NR_sigaltstack, reinterpret_cast<u64>(&ours), 0);
   if (task->passthrough) {
     raw_syscall(__NR_sigaltstack, reinterpret_cast<u64>(&task->altstack), 0);
+    arm_dispatch(task);
     unblock(task->mask);
     return;
   }

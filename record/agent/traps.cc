@@ -98,7 +98,8 @@ void take_state(const Frame& frame, u64 state[abi::kStateWords]) {
   constexpr u64 kSeenFlags = 0xcd5;  // arithmetic and direction
   constexpr u64 kFlagsWord = offsetof(Frame, rflags) / 8, kStackWords = 64;
   state[kFlagsWord] &= kSeenFlags;
-  u64 words[kStackWords] = {};
+  u64 words[kStackWords];
+  zero_bytes(words, sizeof words);
   ckpt_agent_copy(words, reinterpret_cast<void*>(frame.rsp), sizeof words);
   u64 hash = 0xcbf29ce484222325;
   for (u64 word : words) hash = (hash ^ word) * 0x9e3779b97f4a7c15 + (hash >> 29);

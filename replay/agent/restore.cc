@@ -9,6 +9,12 @@ namespace ckpt::agent {
 
 extern "C" const char ckpt_agent_handler[], ckpt_agent_restorer[];
 
+// Through a register: a constant struct with an address in it would need a relocation.
+static u64 address_of(const char* symbol) {
+  asm("" : "+r"(symbol));
+  return reinterpret_cast<u64>(symbol);
+}
+
 namespace {
 
 constexpr u64 kUserEnd = 0x7ffffffff000, kLowest = 0x10000;
@@ -21,8 +27,8 @@ void unmap_everything() {
 void install_handlers(Task* task) {
   const SignalStack ours{reinterpret_cast<u64>(task) + kSignalStackOffset, 0, 0, kSignalStackBytes};
   raw_syscall(__NR_sigaltstack, reinterpret_cast<u64>(&ours), 0);
-  KernelAction action{reinterpret_cast<u64>(ckpt_agent_handler), kSaSiginfo | kSaOnStack | kSaRestorer,
-                      reinterpret_cast<u64>(ckpt_agent_restorer), ~0ull};
+  KernelAction action{address_of(ckpt_agent_handler), kSaSiginfo | kSaOnStack | kSaRestorer,
+                      address_of(ckpt_agent_restorer), ~0ull};
   for (int signal = 1; signal <= 64; signal++)
     if (signal_bit(signal) & (kFaultSignals | signal_bit(kSIGSYS)))
       raw_syscall(__NR_rt_sigaction, static_cast<u64>(signal), reinterpret_cast<u64>(&action), 0, 8);
