@@ -39,6 +39,14 @@ void pass_through(Task* task) {
     raw_syscall(__NR_sigaltstack, reinterpret_cast<u64>(&task->altstack), 0);
     return;
   }
+  u64 set;
+  if (call.number == __NR_rt_sigprocmask && call.args[1] && call.args[3] == 8 && read_program(call.args[1], &set)) {
+    constexpr u64 kUnblock = 1;
+    if (call.args[0] != kUnblock) set &= ~signal_bit(kSIGSYS);  // the kernel kills for a blocked one
+    call.args[1] = reinterpret_cast<u64>(&set);
+    f->rax = static_cast<u64>(perform(call));
+    return;
+  }
   if (starts_task(call.number)) {
     call.row = model::row_of(static_cast<u32>(call.number));
     f->rax = static_cast<u64>(record_task(call));

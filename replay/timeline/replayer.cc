@@ -221,6 +221,13 @@ Result<ReplayOutcome> Replay::run(const std::string& blob) {
     if (!channel_.asked() && !done_) channel_.wait(5000);
   }
   if (!done_) ended_early();
+  CKPT_TRY(std::optional<TraceEnd> end, reader_.end());
+  if (outcome_.diverged && end && end->inexact_event && outcome_.events + 1 >= end->inexact_event) {
+    // Past an interruption that was found by state alone, disagreement says that it was not enough.
+    outcome_.diverged = false;
+    outcome_.inexact = true;
+    outcome_.report = text(options_.trace_folder, ": replayed and agreed up to event ", outcome_.events, "; the trace is not exactly replayable past event ", end->inexact_event, "\n", outcome_.report);
+  }
   return outcome_;
 }
 
