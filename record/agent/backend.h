@@ -23,6 +23,9 @@ void on_async_signal(Task* task, int signal, const void* siginfo, void* context)
 // The program hit an instruction that traps because we asked for it.
 bool patch_site(Task* task, Entry kind, u64 site, u64 after_site, u64* tail);
 
+// Makes the calls of this thread's program code trap from now on (dispatch.cc).
+void arm_dispatch(Task* task);
+
 // A new task runs its first agent code on its own stack.
 extern "C" void ckpt_agent_task_started(Task* task);
 

@@ -76,7 +76,6 @@ u32 wake_futex(u64 address, u32 count, u32 bitset);
 void leave_memory_as_kernel_would(Task* task);
 void install_kernel_action(int signal);
 void set_kernel_mask(Task* task, u64 mask);
-void arm_dispatch(Task* task);
 void disarm_for_child(Task* task);
 
 }  // namespace ckpt::agent

@@ -11,7 +11,7 @@ namespace ckpt::agent {
 
 namespace {
 
-constexpr u64 kSetTsc = 26, kTscTraps = 2, kSetUserDispatch = 59, kDispatchOn = 1, kGetTidAddress = 40;
+constexpr u64 kSetTsc = 26, kTscTraps = 2, kGetTidAddress = 40;
 
 void take_over_actions(Task* task) {
   for (int signal = 1; signal <= 64; signal++) {
@@ -104,12 +104,6 @@ void describe_first_task(Task* task) {
 }
 
 }  // namespace
-
-void arm_dispatch(Task*) {
-  if (control().trap_mode != 0) return;  // a seccomp filter is inherited
-  i64 result = raw_syscall(__NR_prctl, kSetUserDispatch, kDispatchOn, zone(), abi::kBlobBytes, 0);
-  AGENT_ASSERT(result == 0, static_cast<u64>(result));
-}
 
 void initialise(Task* task) {
   auto* params = reinterpret_cast<ShimParams*>(task->frame->rdi);

@@ -269,6 +269,11 @@ void set_tsc(bool traps) { raw_syscall(__NR_prctl, 26, traps ? 2 : 1, 0, 0, 0); 
 
 i64 exec(Call& call) {
   Task* task = call.task;
+  if (control().trap_mode != 0) {  // the new program would die at its first call
+    report_refused(call.number, 0);
+    log_call(call, -kEPERM);
+    return -kEPERM;
+  }
   // What it runs is not recorded: give it the kernel's view of everything we changed.
   if (control().trap_tsc) set_tsc(false);
   u64 mask = task->mask;

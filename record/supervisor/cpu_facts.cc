@@ -1,6 +1,7 @@
 #include "record/supervisor/cpu_facts.h"
 
 #include <cpuid.h>
+#include <errno.h>
 #include <sys/auxv.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -24,6 +25,9 @@ bool has_user_dispatch() {
   if (pid > 0) ::waitpid(pid, &status, 0);
   return pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
+
+// Asked with no filter: EFAULT says that one would be looked at.
+bool has_seccomp_filter() { return ::prctl(22 /* PR_SET_SECCOMP */, 2, nullptr) != 0 && errno == EFAULT; }
 
 namespace {
 

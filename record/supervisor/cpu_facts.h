@@ -11,6 +11,7 @@ namespace ckpt {
 
 bool has_fsgsbase();
 bool has_user_dispatch();
+bool has_seccomp_filter();
 // cpuid table, XCR0, XSAVE size, frequency of the time stamp counter.
 void fill_cpu_facts(TraceHeader* header);
 // (device, inode) of a regular file; nothing for devices and the like.

@@ -120,6 +120,8 @@ Result<void> Recorder::State::prepare(const std::string& shim, const std::string
   shared.use_fsgsbase = has_fsgsbase();
   shared.trap_tsc = 1;
   shared.trap_mode = options.force_seccomp || !has_user_dispatch();
+  if (shared.trap_mode && !has_seccomp_filter())
+    return Error{.code = Code::unsupported, .message = "this kernel offers neither syscall user dispatch nor seccomp filters, so the program's calls cannot be seen; see ckpt doctor"};
   fill_cpu_facts(&header);
   shared.tsc_hz = header.tsc_hz;
   header.abi_version = abi::kAbiVersion;

@@ -120,10 +120,13 @@ Result<abi::SitePlan> SitePlanner::plan(uint64_t pc, TraceeMemory& memory) {
   if (!m) return Error{.code = Code::not_found, .message = "no mapping"};
   Mapping mapping = *m;
   Result<abi::SitePlan> made = make_plan(pc, mapping, memory);
-  if (made)
+  if (made) {
     patched_++;
-  else if (slow_.size() < 1000)
-    slow_.push_back({text(mapping.name.empty() ? "anonymous memory" : mapping.name, "+0x", std::hex, pc - mapping.start + mapping.offset), made.error().message});
+    return made;
+  }
+  Slow slow{text(mapping.name.empty() ? "anonymous memory" : mapping.name, "+0x", std::hex, pc - mapping.start + mapping.offset), made.error().message};
+  bool known = std::any_of(slow_.begin(), slow_.end(), [&](const Slow& other) { return other.where == slow.where; });
+  if (!known && slow_.size() < 1000) slow_.push_back(std::move(slow));
   return made;
 }
 

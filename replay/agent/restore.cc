@@ -69,8 +69,7 @@ extern "C" void ckpt_agent_restore_main() {
   set_fs(task->fs_base);
   limit_stack(process.stack_limit);
   if (control().trap_tsc) raw_syscall(__NR_prctl, 26, 2, 0, 0, 0);
-  i64 armed = raw_syscall(__NR_prctl, 59, 1, zone(), abi::kBlobBytes, 0);
-  AGENT_ASSERT(armed == 0, static_cast<u64>(armed));
+  arm_dispatch(task);
   after_event(task);
   xrstor(xsave_room(task));
 }

@@ -214,6 +214,7 @@ Result<ReplayOutcome> Replay::run(const std::string& blob) {
   control().quiet = options_.quiet;
   control().use_fsgsbase = has_fsgsbase();
   control().trap_tsc = 1;
+  control().trap_mode = !has_user_dispatch();
   CKPT_TRY(pid_, start_host(channel_, blob, header.zone_base));
   while (!done_ && alive()) {
     CKPT_CHECK(serve());

@@ -3,6 +3,7 @@
 
 usage: check.py BUILD guest NAME TAGS LIMIT
        check.py BUILD program NAME
+       check.py BUILD kill program|recorder
 
 Recording is proved in a hostile setting: the inputs and the working directory are gone, the
 replay runs in another folder with another environment, and every page is compared (--verify).
@@ -243,10 +244,58 @@ def check_program(build, name):
         check_plain_program(build, name)
 
 
+# ---- Sudden ends ----------------------------------------------------------------------------
+BUSY = """
+import threading, time
+def busy():
+    while True:
+        open("/dev/null").close()
+        time.time()
+[threading.Thread(target=busy).start() for _ in range(3)]
+"""
+
+
+def child_of(pid):
+    for _ in range(200):
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+            children = file.read().split()
+        if children:
+            return int(children[0])
+        time.sleep(0.01)
+    return None
+
+
+def check_kill(build, victim):
+    import random
+    seed = int(os.environ.get("CKPT_SEED", time.time_ns() % 1_000_000))
+    print("seed", seed)
+    generator = random.Random(seed)
+    for number in range(int(os.environ.get("CKPT_KILLS", "8"))):
+        trial = Trial(build)
+        try:
+            argv = trial.command(["/usr/bin/python3", "-c", BUSY])
+            argv.remove("--verify")
+            argv[argv.index("--"):argv.index("--")] = ["--on-recorder-death", "end"]
+            recorder = subprocess.Popen(argv, cwd=trial.inputs, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            time.sleep(0.2 + generator.random() * 0.5)
+            os.kill(child_of(recorder.pid) if victim == "program" else recorder.pid, 9)
+            recorder.wait(timeout=30)
+            verified = subprocess.run([os.path.join(build, "ckpt-trace"), "verify", trial.trace], capture_output=True, timeout=LIMIT_S)
+            if verified.returncode != 0:
+                fail(f"kill {number}: the trace does not verify", verified.stdout, verified.stderr)
+            replayed = trial.replay()
+            if replayed.returncode not in (0, INEXACT):
+                fail(f"kill {number}: replay exited with {replayed.returncode}", replayed.stderr)
+        finally:
+            trial.close()
+
+
 def main():
     build, kind, name = sys.argv[1:4]
     if kind == "guest":
         check_guest(build, name, sys.argv[4], sys.argv[5])
+    elif kind == "kill":
+        check_kill(build, name)
     else:
         check_program(build, name)
     print("ok")
