@@ -23,7 +23,7 @@ std::vector<std::byte> packed(Numbers... numbers) {
   std::vector<std::byte> made;
   auto add = [&made](auto number) {
     const auto* from = reinterpret_cast<const std::byte*>(&number);
-    made.insert(made.end(), from, from + sizeof number);
+    for (size_t i = 0; i < sizeof number; i++) made.push_back(from[i]);
   };
   (add(numbers), ...);
   return made;
