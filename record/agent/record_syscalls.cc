@@ -306,6 +306,10 @@ void on_syscall(Task* task) {
       if (call.row->access[i].size == Size::value_result) read_program(call.args[call.row->access[i].from], &call.before[i]);
   task->restart_number = call.number;
   i64 result = record_call(call);
+  if (task->passthrough) {  // a forked child returns from its fork: it has no part in the turn
+    f->rax = static_cast<u64>(result);
+    return;
+  }
   if (result != kFrameReplaced) {
     f->rax = static_cast<u64>(result);
     task->in_restart = result == -kEINTR;
