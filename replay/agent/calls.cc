@@ -108,7 +108,8 @@ i64 replay_call(Task* task, const abi::EventHeader* event, const u64 args[6]) {
   }
   if (result == -kEINTR) take_temporary_mask(task, number, args);
   apply_outputs(event);
-  show_output(number, args, result);
+  // A vfork child has descriptors of its own: what it closes and moves is not the program's.
+  if (!task->vfork_child) show_output(number, args, result);
   return result;
 }
 
