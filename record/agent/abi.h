@@ -13,7 +13,7 @@
 
 namespace ckpt::abi {
 
-inline constexpr uint32_t kAbiVersion = 1;
+inline constexpr uint32_t kAbiVersion = 2;
 
 // ---- The zone -------------------------------------------------------------------------
 // A reserved range of the tracee's address space. 0x7e9000000000 lies below where the
@@ -34,6 +34,8 @@ inline constexpr uint64_t kRingBytes = 8ull << 20;         // a power of two
 inline constexpr uint64_t kSharedBytes = kControlBytes + kExchangeBytes + kRingBytes;
 inline constexpr uint64_t kVdsoOffset = 64ull << 20;       // the real vvar and vDSO, moved here
 inline constexpr uint64_t kVdsoBytes = 1ull << 20;
+// Calls from below this are the agent's own: nothing of the program's lies there.
+inline constexpr uint64_t kOwnCodeBytes = kVdsoOffset + kVdsoBytes;
 inline constexpr uint64_t kTasksOffset = 256ull << 20;     // task slots
 inline constexpr uint64_t kTaskSlotBytes = 128ull << 10;
 inline constexpr uint32_t kTaskSlots = 4096;
@@ -63,8 +65,11 @@ enum class EventKind : uint8_t {
 inline constexpr uint32_t kStateWords = 19;
 enum class TurnGiven : uint16_t { at_entry = 0, after_event = 1, at_point = 2, task_end = 3, interrupted = 4 };
 enum class SignalHow : uint64_t { asynchronous = 0, synchronous = 1, interrupted = 2 };  // 2: between events, not exactly replayable
-enum class InstructionKind : uint16_t { rdtsc = 1, rdtscp = 2, rdrand = 3, rdseed = 4, cpuid = 5 };
-enum class PatchStep : uint16_t { map_trampolines = 0, rewrite = 1 };
+enum class InstructionKind : uint16_t { rdtsc = 1, rdtscp = 2, rdrand = 3, rdseed = 4, cpuid = 6 };
+// A patch event whose result is 1 belongs to the event before it, else to the next one of its task.
+// breakpoint: an int3 where no jump fits; guard: pages of code without the right to execute, or
+// with it again, because bytes on them may be an instruction that we must see.
+enum class PatchStep : uint16_t { map_trampolines = 0, rewrite = 1, breakpoint = 2, guard = 3 };
 // cut: a mapped file got another length; args: device, inode, bytes
 enum class DataStep : uint16_t { write = 0, cut = 1 };
 enum class EndHow : uint16_t { exit_group = 0, signal = 1, exec = 2, lost = 3 };
@@ -104,10 +109,10 @@ enum class Request : uint32_t {
   site = 2,        // args: InstructionKind or 0, pc. Answer: 1 and a SitePlan in the exchange buffer, or 0
   file_mapped = 3, // args: address, bytes, file offset, flags, prot. Take a copy of the mapped file
   final_hash = 4,  // hash all memory; copy commands follow
-  slow_site = 5,   // args: pc, nr. Count a site that stays on the slow path
+  code = 5,        // args: address, bytes, 1 if asked first (0, 0: everything). The next change that this code
+                   // needs before it runs: 1 and a SitePlan, or 0. results[1]: time stamps must trap, too
   refused = 6,     // args: syscall, sub-call. Something had no row
   hello = 7,       // the agent is in place
-  note = 8,        // args: NoteKind, values
   copied = 9,      // a command was carried out: results[0] says how it went
   // Replay only.
   more_events = 32,     // the ring is empty: fill it
@@ -138,7 +143,12 @@ enum class Divergence : uint64_t {
 
 // What the agent is to do for a patch. In the exchange buffer after Request::site.
 struct SitePlan {
-  uint64_t window_start;
+  PatchStep step;              // never map_trampolines: that comes with a rewrite
+  uint16_t pad;
+  uint32_t kind, operand;      // as in sites::TrampolineDesc
+  uint32_t protection;         // guard: PROT_* of the window's pages from now on
+  uint64_t site, after_site;
+  uint64_t window_start;       // guard: pages
   uint32_t window_bytes;
   uint32_t trampoline_bytes;
   uint64_t trampoline;         // where it goes
@@ -179,7 +189,6 @@ struct Control {
   uint32_t live_tasks;
   uint32_t holder_tid;                 // kernel tid of the turn's holder, 0 if free
   uint32_t holder_task;
-  uint64_t holder_events;              // events_written when it got the turn
   uint64_t children;                   // processes that left the recording
   uint64_t switches;
   uint64_t slow_entries;               // entries by trap
@@ -194,7 +203,7 @@ struct Control {
   uint64_t tsc_hz;
   uint32_t trap_mode;                  // 0 user dispatch, 1 seccomp
   uint32_t use_fsgsbase;
-  uint32_t trap_tsc;                   // 1: rdtsc traps until its site is patched
+  uint32_t trap_tsc;                   // 1: there is code whose time stamp instructions are not all known
   uint32_t failed_line;                // nonzero: the agent met a bug of ours, with three values
   uint64_t failed_values[3];
   uint32_t execs;                      // 1: inside an execve of the program itself

@@ -14,6 +14,8 @@ void on_instruction(Task* task, Entry kind, u32 operand);
 // A fault of the program itself, described by task->fault_*. Returns with the frame set to
 // the handler, or does not return.
 void on_fault(Task* task);
+// The intercepted instruction faults, as the kernel has it when PR_SET_TSC forbids time stamps (core.cc).
+void fault_at_site(Task* task);
 // An interposed call was passed and `points` reached its target, or attention was asked for.
 void on_point(Task* task);
 // The supervisor interrupted a task that makes no events.

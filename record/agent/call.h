@@ -63,6 +63,14 @@ void log_direct_read(Call& call, i64 result);
 void log_write_to_mapped(Call& call, u64 device, u64 inode, u64 offset, u64 bytes);
 bool in_shared_mapping(u64 address);
 
+// Code appeared in [address, address + bytes), or anywhere if both are 0: what it may hold that
+// does not trap is rewritten (record_code.cc).
+void prepare_code(Task* task, u64 address, u64 bytes);
+// The program ran into a guarded page: lets it run, from now on with time stamps trapping. False: none is there.
+bool lift_guard(Task* task, u64 pc);
+// From now on rdtsc traps wherever it is not rewritten, and costs a kernel call where it is.
+void trap_time_stamps(Task* task);
+
 // Says once, to the supervisor, that a call has no row or is refused.
 void report_refused(u64 number, u64 sub_call);
 

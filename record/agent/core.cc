@@ -1,13 +1,13 @@
 // Entry dispatch, task slots and the small things every part of the agent uses.
 #include "record/agent/backend.h"
 #include "record/agent/signals.h"
+#include "record/agent/sites.h"
+#include "record/agent/vectors.h"
 
 namespace ckpt::agent {
 
 u32 slots_used;
 ProcessState process;
-u64 xcr0;
-u32 xsave_size;
 
 void copy_bytes(void* to, const void* from, u64 bytes) {
   asm volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(bytes) : : "memory");
@@ -41,16 +41,6 @@ void agent_failed(u32 line, u64 a, u64 b, u64 c) {
   }
   raw_syscall(__NR_exit_group, 125);
   __builtin_trap();
-}
-
-void find_xsave() {
-  u32 low, high;
-  asm volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
-  xcr0 = static_cast<u64>(high) << 32 | low;
-  u32 a = 13, b, c = 0, d;
-  asm volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
-  xsave_size = b;
-  AGENT_ASSERT(xsave_size <= kXsaveRoom, xsave_size);
 }
 
 void set_gs(Task* task) {
@@ -101,6 +91,19 @@ extern "C" void ckpt_agent_first_task() {
   set_gs(task);
 }
 
+void fault_at_site(Task* task) {
+  constexpr int kByKernel = 0x80;
+  constexpr u64 kGeneralProtection = 13;
+  zero_bytes(task->fault_info, sizeof task->fault_info);
+  auto* info = reinterpret_cast<int*>(task->fault_info);
+  info[0] = kSIGSEGV;
+  info[2] = kByKernel;
+  task->fault_error = task->fault_address = 0;
+  task->fault_trap = kGeneralProtection;
+  task->frame->rip = restart_address(task->entry->site);
+  on_fault(task);
+}
+
 extern "C" void ckpt_agent_entered(Frame* frame, const EntryDesc* desc) {
   Task* task = current();
   task->frame = frame;
@@ -118,6 +121,9 @@ extern "C" void ckpt_agent_entered(Frame* frame, const EntryDesc* desc) {
     case Entry::rdseed:
     case Entry::random:
       on_instruction(task, static_cast<Entry>(desc->kind), desc->operand);
+      break;
+    case Entry::xsave:
+      if (!emulate_xsave(task, desc->operand)) fault_at_site(task);
       break;
     case Entry::fault:
       on_fault(task);

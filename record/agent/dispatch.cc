@@ -1,5 +1,5 @@
 // How the program's calls are made to trap: user dispatch, or where the kernel lacks it a
-// seccomp filter that lets calls from the agent's blob through and traps the rest. The filter
+// seccomp filter that lets calls of the blob and of the moved vDSO through and traps the rest. The filter
 // stays for ever and survives exec, so that other programs cannot be run under it.
 #include "record/agent/backend.h"
 
@@ -36,7 +36,7 @@ i64 install_filter() {
   set(code[0], kLoad, 0, 0, kPcHigh);
   set(code[1], kJumpEqual, 0, 3, static_cast<u32>(zone() >> 32));
   set(code[2], kLoad, 0, 0, kPcLow);
-  set(code[3], kJumpAtLeast, 1, 0, static_cast<u32>(zone()) + static_cast<u32>(abi::kBlobBytes));
+  set(code[3], kJumpAtLeast, 1, 0, static_cast<u32>(zone()) + static_cast<u32>(abi::kOwnCodeBytes));
   set(code[4], kReturn, 0, 0, kAllow);
   set(code[5], kReturn, 0, 0, kTrap);
   Program program{6, code};
@@ -49,7 +49,7 @@ i64 install_filter() {
 void arm_dispatch(Task*) {
   i64 result = 0;
   if (control().trap_mode == 0)
-    result = raw_syscall(__NR_prctl, kSetUserDispatch, kDispatchOn, zone(), abi::kBlobBytes, 0);
+    result = raw_syscall(__NR_prctl, kSetUserDispatch, kDispatchOn, zone(), abi::kOwnCodeBytes, 0);
   else if (!filter_armed)  // later tasks inherit it
     result = install_filter();
   filter_armed = control().trap_mode;

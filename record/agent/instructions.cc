@@ -8,10 +8,7 @@ namespace {
 constexpr u64 kCarry = 1, kArithmeticFlags = 0x8d5;
 
 void set_register(Frame* f, u32 operand, u64 value) {
-  // Numbered as the instruction encodes them: rax rcx rdx rbx rsp rbp rsi rdi r8…r15. Places in a Frame.
-  constexpr u8 kPlace[16] = {10, 11, 12, 5, 17, 4, 13, 14, 9, 8, 7, 6, 3, 2, 1, 0};
-  static_assert(offsetof(Frame, rax) == 80 && offsetof(Frame, rbx) == 40 && offsetof(Frame, rsp) == 136);
-  u64* target = reinterpret_cast<u64*>(f) + kPlace[operand & 15];
+  u64* target = frame_register(f, operand & 15);
   switch (operand >> 8) {
     case 2: *target = (*target & ~0xffffull) | (value & 0xffff); break;
     case 4: *target = value & 0xffffffff; break;

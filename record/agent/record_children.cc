@@ -2,6 +2,7 @@
 // took over, and the agent makes every call as it is, until an exec does away with it.
 #include "record/agent/call.h"
 #include "record/agent/signals.h"
+#include "record/agent/sites.h"
 
 namespace ckpt::agent {
 
@@ -24,7 +25,8 @@ void disarm_for_child(Task* task) {
     if (signal != kSIGSYS) raw_syscall(__NR_rt_sigaction, static_cast<u64>(signal), reinterpret_cast<u64>(&task->actions[signal]), 0, 8);
   raw_syscall(__NR_sigaltstack, reinterpret_cast<u64>(&task->altstack), 0);
   raw_syscall(__NR_set_robust_list, task->robust_list, 24);
-  if (control().trap_tsc) raw_syscall(__NR_prctl, 26, process.tsc_mode, 0, 0, 0);
+  remove_traps();
+  if (task->tsc_traps) raw_syscall(__NR_prctl, 26, process.tsc_mode, 0, 0, 0);
   // Calls at unpatched sites must come here too: a thread started behind the agent's back
   // would share this task's slot.
   arm_dispatch(task);

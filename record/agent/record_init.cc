@@ -11,7 +11,7 @@ namespace ckpt::agent {
 
 namespace {
 
-constexpr u64 kSetTsc = 26, kTscTraps = 2, kGetTidAddress = 40;
+constexpr u64 kGetTidAddress = 40;
 
 void take_over_actions(Task* task) {
   for (int signal = 1; signal <= 64; signal++) {
@@ -126,8 +126,8 @@ void initialise(Task* task) {
   describe_first_task(task);
   ask(abi::Request::image, sizeof(Frame), sizeof(FirstState), xsave_size, task->tid, task->fs_base);
   first_turn(task);
-  if (control().trap_tsc) raw_syscall(__NR_prctl, kSetTsc, kTscTraps, 0, 0, 0);
   arm_dispatch(task);
+  prepare_code(task, 0, 0);
 }
 
 void report_refused(u64 number, u64 sub_call) { ask(abi::Request::refused, number, sub_call); }

@@ -10,6 +10,7 @@ using model::Handler;
 
 namespace {
 
+constexpr u64 kExecute = 4;
 constexpr u64 kShared = 1, kFixed = 0x10, kAnonymous = 0x20, kFixedNoReplace = 0x100000;
 constexpr u64 kEEXIST = 17;
 
@@ -103,6 +104,7 @@ i64 map(Call& call) {
     event.arg(facts.inode);
   }
   event.commit(result);
+  if (!failed(result) && (call.args[2] & kExecute)) prepare_code(call.task, static_cast<u64>(result), call.args[1]);
   return result;
 }
 
@@ -132,6 +134,9 @@ i64 change(Call& call) {
     }
   }
   log_call(call, result);
+  // Once time stamps trap there is nothing left to find in what a just-in-time compiler makes.
+  bool code = call.row->handler == Handler::protect && (call.args[2] & kExecute) && !control().trap_tsc;
+  if (code && !failed(result)) prepare_code(call.task, call.args[0], call.args[1]);
   return result;
 }
 

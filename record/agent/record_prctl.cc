@@ -17,7 +17,7 @@ i64 record_prctl(Call& call) {
     case kSetTsc:
       if (call.args[1] == 1 || call.args[1] == 2) {
         process.tsc_mode = static_cast<u32>(call.args[1]);
-        if (!control().trap_tsc) perform(call);
+        if (call.args[1] == 2) trap_time_stamps(task);
         result = 0;
       } else {
         result = -kEINVAL;

@@ -160,6 +160,10 @@ void deliver_signals(Task* task) {
 void on_fault(Task* task) {
   u8* raw = task->fault_info;
   int signal = *reinterpret_cast<int*>(raw);
+  if (signal == kSIGSEGV && lift_guard(task, task->frame->rip)) {
+    finish_event(task);
+    return;
+  }
   log_signal(task, signal, abi::SignalHow::synchronous, raw);
   if (delivery_of(task, signal, true) == Delivery::handled && push_signal_frame(task, signal, raw, true)) {
     install_kernel_action(signal);

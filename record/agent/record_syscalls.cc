@@ -158,7 +158,7 @@ i64 record_call(Call& call) {
     case Handler::sigsuspend: case Handler::sigtimedwait: case Handler::sigpending: case Handler::pause:
       return record_signal_call(call);
     case Handler::futex: case Handler::futex_waitv: return record_futex(call);
-    case Handler::sleep: case Handler::clock_sleep: return record_time(call);
+    case Handler::sleep: case Handler::clock_sleep: case Handler::clock: return record_time(call);
     default: return record_file(call);
   }
 }

@@ -50,6 +50,7 @@ void prepare_child(Task* parent, Task* child, const NewTask& wanted) {
     child->actions = child->own_actions;
   }
   child->passthrough = parent->passthrough;
+  child->tsc_traps = parent->tsc_traps;
   child->vfork_child = !(wanted.flags & kThread);
   child->kernel_tid_word = 1;
 }
@@ -275,7 +276,7 @@ i64 exec(Call& call) {
     return -kEPERM;
   }
   // What it runs is not recorded: give it the kernel's view of everything we changed.
-  if (control().trap_tsc) set_tsc(false);
+  if (task->tsc_traps) set_tsc(false);
   u64 mask = task->mask;
   raw_syscall(__NR_rt_sigprocmask, 2, reinterpret_cast<u64>(&mask), 0, 8);
   i64 result;
@@ -288,7 +289,7 @@ i64 exec(Call& call) {
     result = perform(call);
     store(control().execs, 0u);
   }
-  if (control().trap_tsc) set_tsc(true);
+  if (task->tsc_traps) set_tsc(true);
   set_kernel_mask(task, task->mask);
   log_call(call, result);
   return result;

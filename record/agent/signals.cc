@@ -2,6 +2,7 @@
 #include "record/agent/signals.h"
 
 #include "record/agent/sites.h"
+#include "record/agent/vectors.h"
 
 namespace ckpt::agent {
 
@@ -28,31 +29,6 @@ struct FpxSwBytes {
   u32 xstate_size, padding[7];
 };
 static_assert(sizeof(FpxSwBytes) == 48);
-
-bool all_zero(const u8* bytes, u64 count) {
-  const u64* words = reinterpret_cast<const u64*>(bytes);
-  for (u64 i = 0; i < count / 8; i++)
-    if (words[i]) return false;
-  return true;
-}
-
-// The CPU may or may not track a component as unused; say what its bytes say, so that the
-// frame is the same on replay.
-void normalise_header(u8* area) {
-  u64& used = *reinterpret_cast<u64*>(area + 512);
-  u64 before = used;
-  used = 3;
-  for (u32 component = 2; component < 63; component++) {
-    if (!(xcr0 >> component & 1)) continue;
-    u32 size = 13, offset, c = component, d;
-    asm volatile("cpuid" : "+a"(size), "=b"(offset), "+c"(c), "=d"(d));
-    u8* bytes = area + offset;
-    if (!(before >> component & 1))
-      zero_bytes(bytes, size);
-    else if (!all_zero(bytes, size))
-      used |= 1ull << component;
-  }
-}
 
 void fill_machine(MachineContext* m, const Frame& f) {
   m->r8 = f.r8; m->r9 = f.r9; m->r10 = f.r10; m->r11 = f.r11;
@@ -186,9 +162,7 @@ bool push_signal_frame(Task* task, int signal, const u8* info, bool synchronous)
   u64 at = round_down(fpstate - sizeof(SignalFrame), 16) - 8;
 
   u8* room = xsave_room(task);
-  zero_bytes(room, xsave_size + 64);
-  xsave(room);
-  normalise_header(room);
+  save_vectors(room);
   auto* reserved = reinterpret_cast<FpxSwBytes*>(room + 464);
   zero_bytes(reserved, sizeof(FpxSwBytes));
   *reserved = FpxSwBytes{.magic1 = kMagic1, .extended_size = xsave_size + 4, .xfeatures = xcr0, .xstate_size = xsave_size, .padding = {}};

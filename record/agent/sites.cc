@@ -12,6 +12,26 @@ constexpr u32 kMaxWindows = 8192;
 WindowRecord windows[kMaxWindows];
 u32 window_count;
 
+constexpr u32 kMaxBreakpoints = 1024, kMaxGuards = 1024;
+Breakpoint breakpoints[kMaxBreakpoints];
+u32 breakpoint_count;
+Guard guards[kMaxGuards];
+u32 guard_count;
+
+u64 start_of(const WindowRecord& window) { return window.start; }
+u64 start_of(const Breakpoint& breakpoint) { return breakpoint.site; }
+u64 start_of(const Guard& guard) { return guard.start; }
+
+// Takes what begins in [start, start + bytes) out of a table.
+template <class Record>
+void forget(Record* records, u32* count, u64 start, u64 bytes) {
+  for (u32 i = 0; i < *count;)
+    if (start_of(records[i]) - start < bytes)
+      copy_bytes(&records[i], &records[--*count], sizeof(Record));
+    else
+      i++;
+}
+
 }  // namespace
 
 bool write_text(u64 address, const void* bytes, u64 count) {
@@ -50,17 +70,50 @@ u64 restart_address(u64 site) {
   return site;
 }
 
+bool place_breakpoint(Breakpoint breakpoint) {
+  const u8 int3 = 0xcc;
+  bool placed = breakpoint_count < kMaxBreakpoints && read_program(breakpoint.site, &breakpoint.original) && write_text(breakpoint.site, &int3, 1);
+  if (placed) copy_bytes(&breakpoints[breakpoint_count++], &breakpoint, sizeof breakpoint);
+  return placed;
+}
+
+const Breakpoint* breakpoint_at(u64 site) {
+  for (u32 i = 0; i < breakpoint_count; i++)
+    if (breakpoints[i].site == site) return &breakpoints[i];
+  return nullptr;
+}
+
+void set_guard(u64 start, u64 bytes, u32 protection) {
+  constexpr u32 kExecute = 4;
+  raw_syscall(__NR_mprotect, start, bytes, protection);
+  if (!(protection & kExecute) && guard_count < kMaxGuards)
+    guards[guard_count++] = Guard{start, bytes};
+  else
+    forget(guards, &guard_count, start, bytes);
+}
+
+const Guard* guard_at(u64 address) {
+  for (u32 i = 0; i < guard_count; i++)
+    if (address - guards[i].start < guards[i].bytes) return &guards[i];
+  return nullptr;
+}
+
+void remove_traps() {
+  constexpr u32 kReadExecute = 5;
+  while (breakpoint_count) {
+    const Breakpoint& last = breakpoints[--breakpoint_count];
+    write_text(last.site, &last.original, 1);
+  }
+  while (guard_count) {
+    const Guard& last = guards[--guard_count];
+    raw_syscall(__NR_mprotect, last.start, last.bytes, kReadExecute);
+  }
+}
+
 void forget_windows(u64 start, u64 bytes) {
-  for (u32 i = 0; i < window_count;)
-    if (windows[i].start - start < bytes) {
-      window_count--;
-      windows[i].start = windows[window_count].start;
-      windows[i].after_site = windows[window_count].after_site;
-      windows[i].tail = windows[window_count].tail;
-      windows[i].bytes = windows[window_count].bytes;
-    } else {
-      i++;
-    }
+  forget(windows, &window_count, start, bytes);
+  forget(breakpoints, &breakpoint_count, start, bytes);
+  forget(guards, &guard_count, start, bytes);
 }
 
 }  // namespace ckpt::agent

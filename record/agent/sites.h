@@ -18,7 +18,24 @@ u64 resume_address(u64 pc);
 u64 program_address(u64 pc);
 // Where an interrupted call at `site` is made again: the start of the window that holds it.
 u64 restart_address(u64 site);
-// Forget windows of unmapped memory.
+// The same for an instruction whose first byte became an int3.
+struct Breakpoint {
+  u64 site, after_site;
+  u32 kind, operand;  // as in sites::TrampolineDesc
+  u8 original;
+};
+// Puts an int3 at the breakpoint's site. `original` is filled in.
+bool place_breakpoint(Breakpoint breakpoint);
+const Breakpoint* breakpoint_at(u64 site);
+// Pages that may not be executed until somebody tries to.
+void set_guard(u64 start, u64 bytes, u32 protection);
+struct Guard {
+  u64 start, bytes;
+};
+const Guard* guard_at(u64 address);
+// Takes breakpoints and guards out of this process's memory: nobody will answer them.
+void remove_traps();
+// Forget windows, breakpoints and guards of unmapped memory.
 void forget_windows(u64 start, u64 bytes);
 
 }  // namespace ckpt::agent

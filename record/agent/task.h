@@ -15,8 +15,15 @@ struct Frame {
 };
 static_assert(sizeof(Frame) == 144);
 
-// Why the agent was entered. The first five are TrampolineDesc::kind.
-enum class Entry : u32 { syscall = 0, rdtsc = 1, rdtscp = 2, rdrand = 3, rdseed = 4, fault = 16, interrupt = 17, point = 18, random = 19, start = 20 };
+// The register that an instruction encodes as `number`: rax rcx rdx rbx rsp rbp rsi rdi r8…r15.
+inline u64* frame_register(Frame* frame, u32 number) {
+  constexpr u8 kPlace[16] = {10, 11, 12, 5, 17, 4, 13, 14, 9, 8, 7, 6, 3, 2, 1, 0};
+  static_assert(offsetof(Frame, rax) == 80 && offsetof(Frame, rbx) == 40 && offsetof(Frame, rsp) == 136);
+  return reinterpret_cast<u64*>(frame) + kPlace[number & 15];
+}
+
+// Why the agent was entered. The first six are TrampolineDesc::kind.
+enum class Entry : u32 { syscall = 0, rdtsc = 1, rdtscp = 2, rdrand = 3, rdseed = 4, xsave = 5, fault = 16, interrupt = 17, point = 18, random = 19, start = 20 };
 
 // The head of a trampoline's descriptor, and of the one a trap handler fills in.
 struct EntryDesc {
@@ -97,6 +104,7 @@ struct Task {
   u64 restart_number;  // the call that -EINTR came from
   u32 slice_tick;      // the tick when it got the turn
   u32 abort_blocking;
+  u32 tsc_traps;       // this thread's PR_SET_TSC
 
   // Replay: where its agent stack was left, and its vector state.
   u64 context_rsp;
@@ -107,7 +115,7 @@ static_assert(offsetof(Task, stack_top) == 0x08 && offsetof(Task, scratch_rcx) =
 static_assert(offsetof(Task, saved_rsp) == 0x18 && offsetof(Task, resume) == 0x20);
 static_assert(offsetof(Task, points) == 0x28 && offsetof(Task, attention) == 0x38);
 
-enum TaskState : u32 { kSlotFree = 0, kLive = 1, kEnding = 2 };
+enum TaskState : u32 { kSlotFree = 0, kLive = 1 };
 
 // A slot: the Task, the stack for our handlers, XSAVE room, the agent's stack.
 inline constexpr u64 kTaskBytes = 16u << 10;

@@ -4,6 +4,7 @@
 // is done outside of signal context, as if a trampoline had come.
 #include "record/agent/backend.h"
 #include "record/agent/signals.h"
+#include "record/agent/sites.h"
 
 namespace ckpt::agent {
 
@@ -35,6 +36,7 @@ void redirect(Task* task, UserContext* context, Entry kind, u64 site, u64 tail) 
   task->trap.site = site;
   task->trap.after_site = tail;
   task->trap.kind = static_cast<u32>(kind);
+  task->trap.operand = 0;
   task->scratch_rcx = m.rcx;
   m.rcx = reinterpret_cast<u64>(&task->trap);
   m.rip = address_of(ckpt_agent_entry);
@@ -62,6 +64,16 @@ u32 time_stamp_instruction(u64 pc, Entry* kind) {
     return 3;
   }
   return 0;
+}
+
+bool trapped_breakpoint(Task* task, UserContext* context) {
+  const Breakpoint* breakpoint = breakpoint_at(context->machine.rip - 1);
+  if (!breakpoint) return false;
+  context->machine.rip--;
+  control().slow_entries++;
+  redirect(task, context, static_cast<Entry>(breakpoint->kind), breakpoint->site, breakpoint->after_site);
+  task->trap.operand = breakpoint->operand;
+  return true;
 }
 
 bool trapped_time_stamp(Task* task, UserContext* context) {
@@ -122,7 +134,7 @@ extern "C" void ckpt_agent_signalled(int signal, const Siginfo* info, UserContex
     if (!in_zone(pc)) redirect(task, context, Entry::interrupt, pc, pc);
     return;
   }
-  if (signal == kSIGTRAP && on_trap(task, signal, context)) return;
+  if (signal == kSIGTRAP && (on_trap(task, signal, context) || trapped_breakpoint(task, context))) return;
   constexpr u64 kTrapFlag = 0x100;
   if (signal == kSIGTRAP && in_zone(pc) && (context->machine.rflags & kTrapFlag)) {
     context->machine.rflags &= ~kTrapFlag;  // the program steps itself: not through us

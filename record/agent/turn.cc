@@ -1,6 +1,6 @@
 #include "record/agent/turn.h"
 
-#include "record/agent/backend.h"
+#include "record/agent/call.h"
 #include "record/agent/ring.h"
 
 namespace ckpt::agent {
@@ -64,8 +64,8 @@ void took(Task* task) {
   task->slice_tick = load(shared.tick);
   shared.holder_tid = task->tid;
   shared.holder_task = task->number;
-  shared.holder_events = shared.events_written;
   if (shared.attention) store(shared.attention, 0u);
+  if (shared.trap_tsc && !task->tsc_traps) trap_time_stamps(task);
   if (last_holder == task->number) return;
   shared.switches++;
   EventBuilder event(abi::EventKind::turn, last_how, task->number);

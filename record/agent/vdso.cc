@@ -31,6 +31,7 @@ struct Symbol {
   u64 value, bytes;
 };
 
+using VdsoFunction = i64 (*)(u64, u64);
 VdsoFunction clock_gettime_function, gettimeofday_function, time_function, getcpu_function, getres_function;
 
 bool same_text(const char* a, const char* b) {
@@ -149,23 +150,44 @@ bool move_vdso(const VdsoPlace& p) {
   return true;
 }
 
-VdsoFunction vdso_function(u64 number) {
-  // The vDSO reads the time stamp counter, which traps where we have it trapped.
-  if (control().trap_tsc) return nullptr;
+bool ask_vdso(u64 number, const u64 args[6], i64* result) {
+  // It reads the time stamp counter.
+  if (control().trap_tsc) return false;
+  // Into memory of ours: the program's may not be there.
+  u64 first[2] = {}, second[1] = {};
+  u64 to_first = args[0] ? reinterpret_cast<u64>(first) : 0, to_second = args[1] ? reinterpret_cast<u64>(second) : 0;
+  auto give = [&](u64 address, const void* from, u64 bytes) {
+    if (address && !failed(*result) && ckpt_agent_copy(reinterpret_cast<void*>(address), from, bytes) < bytes) *result = -kEFAULT;
+  };
   switch (number) {
-    case __NR_clock_gettime: return clock_gettime_function;
-    case __NR_gettimeofday: return gettimeofday_function;
-    case __NR_time: return time_function;
-    case __NR_getcpu: return getcpu_function;
-    case __NR_clock_getres: return getres_function;
-    default: return nullptr;
+    case __NR_clock_gettime:
+    case __NR_clock_getres: {
+      VdsoFunction function = number == __NR_clock_gettime ? clock_gettime_function : getres_function;
+      if (!function || !args[1]) return false;
+      *result = function(args[0], reinterpret_cast<u64>(first));
+      give(args[1], first, 16);
+      return true;
+    }
+    case __NR_gettimeofday:
+      if (!gettimeofday_function) return false;
+      *result = gettimeofday_function(to_first, to_second);
+      give(args[0], first, 16);
+      give(args[1], second, 8);
+      return true;
+    case __NR_time:
+      if (!time_function) return false;
+      *result = time_function(to_first, 0);
+      give(args[0], first, 8);
+      return true;
+    case __NR_getcpu:
+      if (!getcpu_function) return false;
+      *result = getcpu_function(to_first, to_second);
+      give(args[0], first, 4);
+      give(args[1], second, 4);
+      return true;
+    default:
+      return false;
   }
-}
-
-i64 clock_time(u64 clock, Timespec* time) {
-  VdsoFunction function = vdso_function(__NR_clock_gettime);
-  if (function) return function(clock, reinterpret_cast<u64>(time));
-  return raw_syscall(__NR_clock_gettime, clock, reinterpret_cast<u64>(time));
 }
 
 }  // namespace ckpt::agent

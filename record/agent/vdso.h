@@ -14,10 +14,7 @@ struct VdsoPlace {
 
 // Moves the real one and writes the copy. False: left as it was, nothing changed.
 bool move_vdso(const VdsoPlace& place);
-// clock_gettime by the moved vDSO, or by the kernel.
-i64 clock_time(u64 clock, Timespec* time);
-// The moved function that does what syscall `number` does, or null.
-using VdsoFunction = i64 (*)(u64, u64);
-VdsoFunction vdso_function(u64 number);
+// Answers clock_gettime and its like by the moved vDSO. False: the kernel has to.
+bool ask_vdso(u64 number, const u64 args[6], i64* result);
 
 }  // namespace ckpt::agent

@@ -29,6 +29,16 @@ std::optional<uint64_t> operand_target(const ZydisDecodedInstruction& instructio
   return vaddr + instruction.length + static_cast<uint64_t>(instruction.raw.disp.value);
 }
 
+// Whether the operand is [base + displacement] with a displacement of 16 bits, in no segment but
+// the ordinary one, and the area of the wide form: what the agent can be told of.
+static bool simple_memory(const ZydisDecodedInstruction& instruction) {
+  const auto& raw = instruction.raw;
+  if (raw.modrm.mod == 3 || (raw.modrm.mod == 0 && (raw.modrm.rm & 7) == 5)) return false;
+  if (raw.modrm.rm == 4 && (raw.sib.index != 4 || raw.rex.X || (raw.sib.base == 5 && raw.modrm.mod == 0))) return false;
+  bool prefixed = raw.prefix_count > (raw.rex.W || raw.rex.B || raw.rex.R ? 1 : 0);
+  return !prefixed && raw.disp.value >= INT16_MIN && raw.disp.value <= INT16_MAX;
+}
+
 std::optional<SiteKind> kind_of(const ZydisDecodedInstruction& instruction) {
   switch (instruction.mnemonic) {
     case ZYDIS_MNEMONIC_SYSCALL:
@@ -41,8 +51,45 @@ std::optional<SiteKind> kind_of(const ZydisDecodedInstruction& instruction) {
       return SiteKind::rdrand;
     case ZYDIS_MNEMONIC_RDSEED:
       return SiteKind::rdseed;
+    case ZYDIS_MNEMONIC_XSAVE:
+    case ZYDIS_MNEMONIC_XSAVE64:
+    case ZYDIS_MNEMONIC_XSAVEC:
+    case ZYDIS_MNEMONIC_XSAVEC64:
+    case ZYDIS_MNEMONIC_XSAVEOPT:
+    case ZYDIS_MNEMONIC_XSAVEOPT64:
+      if (!simple_memory(instruction)) return std::nullopt;
+      return SiteKind::xsave;
     default:
       return std::nullopt;
+  }
+}
+
+static XsaveForm form_of(ZydisMnemonic mnemonic) {
+  switch (mnemonic) {
+    case ZYDIS_MNEMONIC_XSAVEC:
+    case ZYDIS_MNEMONIC_XSAVEC64:
+      return XsaveForm::xsavec;
+    case ZYDIS_MNEMONIC_XSAVEOPT:
+    case ZYDIS_MNEMONIC_XSAVEOPT64:
+      return XsaveForm::xsaveopt;
+    default:
+      return XsaveForm::xsave;
+  }
+}
+
+uint32_t operand_of(const ZydisDecodedInstruction& instruction) {
+  uint32_t base = instruction.raw.modrm.rm | instruction.raw.rex.B << 3;
+  switch (*kind_of(instruction)) {
+    case SiteKind::rdrand:
+    case SiteKind::rdseed:
+      return base | uint32_t{instruction.operand_width} / 8 << 8;
+    case SiteKind::xsave: {
+      if (instruction.raw.modrm.rm == 4) base = instruction.raw.sib.base | instruction.raw.rex.B << 3;
+      auto displacement = static_cast<uint16_t>(instruction.raw.disp.value);
+      return base | static_cast<uint32_t>(form_of(instruction.mnemonic)) << 8 | uint32_t{displacement} << 16;
+    }
+    default:
+      return 0;
   }
 }
 

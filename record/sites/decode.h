@@ -29,6 +29,8 @@ std::optional<uint64_t> operand_target(const ZydisDecodedInstruction& instructio
 
 // Which of the intercepted instructions this is.
 std::optional<SiteKind> kind_of(const ZydisDecodedInstruction& instruction);
+// TrampolineDesc::operand of one.
+uint32_t operand_of(const ZydisDecodedInstruction& instruction);
 
 class FunctionCode final {
  public:

@@ -9,7 +9,12 @@
 
 namespace ckpt::sites {
 
-enum class SiteKind : uint32_t { syscall = 0, rdtsc = 1, rdtscp = 2, rdrand = 3, rdseed = 4 };
+// xsave: XSAVE, XSAVEC and XSAVEOPT. What they write depends on which state the CPU takes to be
+// in use, which no register shows and a context switch may change.
+enum class SiteKind : uint32_t { syscall = 0, rdtsc = 1, rdtscp = 2, rdrand = 3, rdseed = 4, xsave = 5 };
+
+// TrampolineDesc::operand of an xsave: base register | form << 8 | displacement << 16, signed.
+enum class XsaveForm : uint32_t { xsave = 0, xsavec = 1, xsaveopt = 2 };
 
 // A trampoline saves the program's rcx at this offset from the GS base, then enters the
 // agent with the address of its TrampolineDesc in rcx. Nothing else is touched.
@@ -23,7 +28,7 @@ struct TrampolineDesc {
   uint64_t site;                      // the intercepted instruction
   uint64_t after_site;                // site + its length: what a syscall leaves in rcx
   uint32_t kind;                      // SiteKind
-  uint32_t operand;                   // rdrand, rdseed: register 0..15 | operand bytes << 8; else 0
+  uint32_t operand;                   // rdrand, rdseed: register 0..15 | operand bytes << 8; xsave: above; else 0
   uint64_t window_start;              // where the jump to this trampoline was written
   uint32_t window_bytes;              // how many bytes the patch covers
   uint32_t patched_original_len;      // how many of `original` count

@@ -59,6 +59,9 @@ static std::optional<SiteKind> kind_at(Bytes bytes, size_t at) {
   if (bytes.size() - at < 3) return std::nullopt;
   uint8_t third = bytes[at + 2];
   if (second == 0x01 && third == 0xf9) return SiteKind::rdtscp;
+  unsigned extension = third >> 3 & 7;
+  bool memory = third < 0xc0;
+  if (memory && ((second == 0xc7 && extension == 4) || (second == 0xae && (extension == 4 || extension == 6)))) return SiteKind::xsave;
   if (second == 0xc7 && (third & 0xf8) == 0xf0) return SiteKind::rdrand;
   if (second == 0xc7 && (third & 0xf8) == 0xf8) return SiteKind::rdseed;
   return std::nullopt;
@@ -67,7 +70,7 @@ static std::optional<SiteKind> kind_at(Bytes bytes, size_t at) {
 bool find_sites(const Segment& segment, size_t limit, std::vector<RawSite>& out) {
   auto probable = [](__m128i here, __m128i next) {
     __m128i second = either(either(equal(next, 0x05), equal(next, 0x31)), either(equal(next, 0x01), equal(next, 0xc7)));
-    return both(equal(here, 0x0f), second);
+    return both(equal(here, 0x0f), either(second, equal(next, 0xae)));
   };
   return each_probable(segment.bytes, probable, [&](size_t at) {
     auto kind = kind_at(segment.bytes, at);

@@ -19,8 +19,8 @@ static constexpr std::array kRefusalNames = {
 };
 static_assert(kRefusalNames.size() == static_cast<size_t>(Refusal::too_many_sites) + 1);
 
-static constexpr std::array kKindNames = {"syscall", "rdtsc", "rdtscp", "rdrand", "rdseed"};
-static_assert(kKindNames.size() == static_cast<size_t>(SiteKind::rdseed) + 1);
+static constexpr std::array kKindNames = {"syscall", "rdtsc", "rdtscp", "rdrand", "rdseed", "xsave"};
+static_assert(kKindNames.size() == static_cast<size_t>(SiteKind::xsave) + 1);
 
 const char* name_of(Refusal refusal) {
   return kRefusalNames[static_cast<size_t>(refusal)];
@@ -150,15 +150,12 @@ Plan Planner::plan(uint64_t site) {
   ZydisDecodedInstruction instruction;
   if (!decode_one(module_.code(site, function_.range().end), instruction) || !kind_of(instruction)) return plan;
   plan.kind = *kind_of(instruction);
-  uint32_t operand = 0;
-  if (plan.kind == SiteKind::rdrand || plan.kind == SiteKind::rdseed)
-    operand = (instruction.raw.modrm.rm | instruction.raw.rex.B << 3) | uint32_t{instruction.operand_width} / 8 << 8;
   Window window{.start = site,
                 .site = site,
                 .bytes = instruction.length,
                 .site_bytes = instruction.length,
                 .kind = plan.kind,
-                .operand = operand,
+                .operand = operand_of(instruction),
                 .original = {},
                 .before = {},
                 .after = {}};
@@ -204,6 +201,14 @@ Result<Window> plan_window(const Module& module, uint64_t site_vaddr) {
   Plan plan = plan_site(module, site_vaddr);
   if (plan.window) return std::move(*plan.window);
   return Error{.code = Code::unsupported, .message = describe(plan), .where = plan.culprit};
+}
+
+Result<Instruction> instruction_at(const Module& module, uint64_t site_vaddr) {
+  ZydisDecodedInstruction instruction;
+  auto range = module.function_at(site_vaddr);
+  if (!range || !decode_one(module.code(site_vaddr, range->end), instruction) || !kind_of(instruction))
+    return Error{.code = Code::not_found, .message = text("no intercepted instruction at ", std::hex, site_vaddr), .where = site_vaddr};
+  return Instruction{.kind = *kind_of(instruction), .operand = operand_of(instruction), .bytes = instruction.length};
 }
 
 std::vector<Plan> plan_all(const Module& module) {

@@ -100,6 +100,14 @@ Plan plan_site(const Module& module, uint64_t site_vaddr);
 // Error::where.
 Result<Window> plan_window(const Module& module, uint64_t site_vaddr);
 
+// What the intercepted instruction at `site_vaddr` is, whether or not a window fits.
+struct Instruction {
+  SiteKind kind;
+  uint32_t operand;  // as in TrampolineDesc
+  uint8_t bytes;
+};
+Result<Instruction> instruction_at(const Module& module, uint64_t site_vaddr);
+
 // One plan for every intercepted instruction of the module, in address order. Bytes that
 // read as one where nothing proves whether they are code have a plan too, refused with
 // function_unknown or unknown_instruction. Costs 7 ms for libc and 25 ms for the 9 MiB of

@@ -91,6 +91,7 @@ struct Recorder::State {
   void hello();
   void take_image();
   void plan_site();
+  void inspect_code();
   void map_file();
   void final_hashes();
   void count_refused();
@@ -118,7 +119,6 @@ Result<void> Recorder::State::prepare(const std::string& shim, const std::string
   shared.slice_us = options.slice_us;
   shared.go_on_without_supervisor = options.on_recorder_death == OnRecorderDeath::go_on;
   shared.use_fsgsbase = has_fsgsbase();
-  shared.trap_tsc = 1;
   shared.trap_mode = options.force_seccomp || !has_user_dispatch();
   if (shared.trap_mode && !has_seccomp_filter())
     return Error{.code = Code::unsupported, .message = "this kernel offers neither syscall user dispatch nor seccomp filters, so the program's calls cannot be seen; see ckpt doctor"};
@@ -158,6 +158,7 @@ void Recorder::State::hello() {
       if (m.name == "[vdso]") {
         r[3] = m.start;
         r[4] = m.end;
+        planner->leave_out(m.start - 4096, m.end);
       }
     }
   channel->answer(1);
@@ -177,6 +178,16 @@ void Recorder::State::plan_site() {
   Result<abi::SitePlan> plan = planner->plan(pc, tracee);
   if (plan) std::memcpy(channel->exchange(), &*plan, sizeof *plan);
   channel->answer(plan.ok());
+}
+
+void Recorder::State::inspect_code() {
+  const uint64_t* args = control().args;
+  if (args[2]) planner->inspect_code(args[0], args[1]);
+  TraceeMemory tracee = memory();
+  std::optional<abi::SitePlan> change = planner->next_change(tracee);
+  if (change) std::memcpy(channel->exchange(), &*change, sizeof *change);
+  control().results[1] = !planner->knows_all_code();
+  channel->answer(change.has_value());
 }
 
 void Recorder::State::map_file() {
@@ -235,6 +246,7 @@ void Recorder::State::serve() {
     case abi::Request::hello: return hello();
     case abi::Request::image: return take_image();
     case abi::Request::site: return plan_site();
+    case abi::Request::code: return inspect_code();
     case abi::Request::file_mapped: return map_file();
     case abi::Request::final_hash: return final_hashes();
     case abi::Request::refused: return count_refused();
@@ -341,6 +353,7 @@ Result<void> Recorder::State::finish() {
 void Recorder::State::summary() {
   if (!options.verbose) return;
   for (const auto& slow : planner->slow()) std::fprintf(stderr, "ckpt: %s: stays on the slow path: %s\n", slow.where.c_str(), slow.reason.c_str());
+  for (const auto& unknown : planner->unknown()) std::fprintf(stderr, "ckpt: %s: %s: time stamps trap, which is slower\n", unknown.where.c_str(), unknown.reason.c_str());
   for (const std::string& what : end.refused) std::fprintf(stderr, "ckpt: refused: %s\n", what.c_str());
   std::fprintf(stderr, "ckpt: %s: %llu events, %llu switches, %llu sites patched, %llu slow entries, %llu unrecorded children, %llu bytes\n",
                options.trace_folder.c_str(), static_cast<unsigned long long>(writer->events()),

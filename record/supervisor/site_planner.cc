@@ -7,6 +7,7 @@
 #include <cstring>
 #include <fstream>
 
+#include "record/sites/candidates.h"
 #include "record/sites/trampoline.h"
 #include "record/sites/window.h"
 
@@ -96,6 +97,11 @@ Result<abi::SitePlan> SitePlanner::make_plan(uint64_t pc, const Mapping& m, Trac
   uint64_t at = area->start + area->used;
   CKPT_TRY(sites::Trampoline trampoline, sites::build_trampoline(window, start, at, area->start));
   abi::SitePlan plan{};
+  plan.step = abi::PatchStep::rewrite;
+  plan.kind = static_cast<uint32_t>(window.kind);
+  plan.operand = window.operand;
+  plan.site = window.site + slide;
+  plan.after_site = plan.site + window.site_bytes;
   if (trampoline.code.size() > sizeof plan.code || trampoline.patch.size() > sizeof plan.window)
     return Error{.code = Code::limit, .message = "the trampoline is too long"};
   plan.window_start = start;
@@ -128,6 +134,109 @@ Result<abi::SitePlan> SitePlanner::plan(uint64_t pc, TraceeMemory& memory) {
   bool known = std::any_of(slow_.begin(), slow_.end(), [&](const Slow& other) { return other.where == slow.where; });
   if (!known && slow_.size() < 1000) slow_.push_back(std::move(slow));
   return made;
+}
+
+// ---- Code that appears ---------------------------------------------------------------------
+
+// An int3 for an instruction that no jump fits over.
+Result<abi::SitePlan> SitePlanner::plan_breakpoint(uint64_t site, const Mapping& m) {
+  auto vaddr = vaddr_of(m.name, site - m.start + m.offset);
+  if (!vaddr) return Error{.code = Code::unsupported, .message = "not an ELF segment"};
+  CKPT_TRY(Loaded * loaded, module_of(m));
+  CKPT_TRY(sites::Instruction instruction, sites::instruction_at(loaded->module, *vaddr));
+  abi::SitePlan plan{};
+  plan.step = abi::PatchStep::breakpoint;
+  plan.kind = static_cast<uint32_t>(instruction.kind);
+  plan.operand = instruction.operand;
+  plan.site = site;
+  plan.after_site = site + instruction.bytes;
+  return plan;
+}
+
+bool SitePlanner::ours(const Mapping& m) const {
+  bool zone = m.start >= abi::kZoneCandidates[0] && m.start < abi::kZoneCandidates[0] + abi::kZoneBytes;
+  bool trampolines = std::any_of(areas_.begin(), areas_.end(), [&](const Area& area) { return m.start >= area.start && m.start < area.start + area.bytes; });
+  bool left_out = std::any_of(left_out_.begin(), left_out_.end(), [&](const auto& range) { return m.start >= range.first && m.start < range.second; });
+  return zone || trampolines || left_out || m.name == "[vsyscall]";
+}
+
+// Bytes that may be an instruction, where no function is known: constants, mostly. Their page
+// may be read but not executed, unless it holds a function, too.
+void SitePlanner::guard(const Mapping& m, const sites::Module& module, uint64_t slide, uint64_t vaddr) {
+  constexpr uint64_t kLongest = 15;
+  uint64_t first = (vaddr + slide) / kPageBytes * kPageBytes, end = ((vaddr + slide + kLongest) / kPageBytes + 1) * kPageBytes;
+  bool holds_code = std::any_of(module.functions().begin(), module.functions().end(), [&](const sites::FunctionRange& f) { return f.start + slide < end && f.end + slide > first; });
+  if (holds_code || first < m.start || end > m.end) {
+    unknown_.push_back({text(m.name, "+0x", std::hex, vaddr + slide - m.start + m.offset), "bytes that may be rdtsc or rdrand, in no function that can be decoded"});
+    return;
+  }
+  bool known = std::any_of(changes_.begin(), changes_.end(), [&](const abi::SitePlan& p) { return p.step == abi::PatchStep::guard && p.window_start == first && p.window_bytes == end - first; });
+  if (known) return;
+  abi::SitePlan plan{};
+  plan.step = abi::PatchStep::guard;
+  plan.window_start = first;
+  plan.window_bytes = static_cast<uint32_t>(end - first);
+  plan.protection = PROT_READ;
+  changes_.push_back(plan);
+}
+
+void SitePlanner::inspect_mapping(const Mapping& m) {
+  if (!m.is_file() || m.shared || (m.prot & PROT_WRITE)) {
+    unknown_.push_back({m.name.empty() ? "anonymous memory" : m.name, m.is_file() ? "code that may change" : "code that is in no file"});
+    return;
+  }
+  auto vaddr = vaddr_of(m.name, m.offset);
+  Result<Loaded*> loaded = vaddr ? module_of(m) : Error{.code = Code::unsupported, .message = "not an ELF segment"};
+  Result<std::vector<sites::Candidate>> found = loaded ? sites::scan_candidates((*loaded)->module) : Result<std::vector<sites::Candidate>>(loaded.error());
+  if (!found) {
+    unknown_.push_back({m.name, found.error().message});
+    return;
+  }
+  const sites::Module& module = (*loaded)->module;
+  uint64_t slide = m.start - *vaddr;
+  for (const sites::Candidate& candidate : *found) {
+    uint64_t at = candidate.vaddr + slide;
+    if (at < m.start || at >= m.end || candidate.standing == sites::Standing::inside) continue;
+    if (candidate.standing == sites::Standing::unknown) {
+      if (candidate.kind != sites::SiteKind::xsave) guard(m, module, slide, candidate.vaddr);
+      continue;
+    }
+    abi::SitePlan plan{};
+    plan.step = abi::PatchStep::rewrite;
+    plan.site = candidate.instruction + slide;
+    changes_.push_back(plan);
+  }
+}
+
+void SitePlanner::inspect_code(uint64_t address, uint64_t bytes) {
+  mappings_.clear();
+  auto fresh = read_mappings(pid_);
+  if (!fresh) {
+    unknown_.push_back({"the program", fresh.error().message});
+    return;
+  }
+  for (const Mapping& m : *fresh) {
+    bool inside = bytes == 0 || (m.start < address + bytes && m.end > address);
+    if (inside && (m.prot & PROT_EXEC) && !ours(m)) inspect_mapping(m);
+  }
+  mappings_ = std::move(*fresh);
+}
+
+std::optional<abi::SitePlan> SitePlanner::next_change(TraceeMemory& memory) {
+  while (!changes_.empty()) {
+    abi::SitePlan change = changes_.front();
+    changes_.pop_front();
+    if (change.step == abi::PatchStep::guard) return change;
+    const Mapping* m = mapping_at(change.site);
+    if (!m) continue;
+    Mapping mapping = *m;
+    if (auto made = make_plan(change.site, mapping, memory)) {
+      patched_++;
+      return *made;
+    }
+    if (auto made = plan_breakpoint(change.site, mapping)) return *made;
+  }
+  return std::nullopt;
 }
 
 }  // namespace ckpt

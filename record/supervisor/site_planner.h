@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -23,6 +24,22 @@ class SitePlanner final {
 
   // A plan for the instruction at `pc`, or the reason why it stays on the slow path.
   Result<abi::SitePlan> plan(uint64_t pc, TraceeMemory& memory);
+
+  // Code appeared in [address, address + bytes): looks for instructions that would give what no
+  // log holds, without a trap: rdrand, rdseed, xsave, and rdtsc while it is allowed to. Both 0: everywhere.
+  void inspect_code(uint64_t address, uint64_t bytes);
+  // What inspect_code found to be changed, one by one.
+  std::optional<abi::SitePlan> next_change(TraceeMemory& memory);
+  // Whether all code is known, so that time stamps need not trap.
+  bool knows_all_code() const { return unknown_.empty(); }
+  struct Unknown {
+    std::string where;
+    std::string reason;
+  };
+  const std::vector<Unknown>& unknown() const { return unknown_; }
+  // Code of ours that looks like the program's: the copy of the vDSO.
+  void leave_out(uint64_t start, uint64_t end) { left_out_.push_back({start, end}); }
+
   // Mappings changed: look again.
   void forget_mappings() { mappings_.clear(); }
 
@@ -43,6 +60,10 @@ class SitePlanner final {
   Result<Loaded*> module_of(const Mapping& m);
   Result<Area*> area_near(uint64_t address);
   Result<abi::SitePlan> make_plan(uint64_t pc, const Mapping& m, TraceeMemory& memory);
+  Result<abi::SitePlan> plan_breakpoint(uint64_t site, const Mapping& m);
+  void inspect_mapping(const Mapping& m);
+  void guard(const Mapping& m, const sites::Module& module, uint64_t slide, uint64_t vaddr);
+  bool ours(const Mapping& m) const;
 
   pid_t pid_;
   std::vector<Mapping> mappings_;
@@ -50,6 +71,9 @@ class SitePlanner final {
   std::vector<Area> areas_;
   std::vector<Slow> slow_;
   uint64_t patched_ = 0;
+  std::deque<abi::SitePlan> changes_;  // a rewrite is planned when it is asked for
+  std::vector<Unknown> unknown_;
+  std::vector<std::pair<uint64_t, uint64_t>> left_out_;
 };
 
 }  // namespace ckpt

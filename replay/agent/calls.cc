@@ -137,6 +137,11 @@ void on_syscall(Task* task) {
 }
 
 void on_instruction(Task* task, Entry kind, u32 operand) {
+  constexpr u32 kTscTraps = 2;
+  if ((kind == Entry::rdtsc || kind == Entry::rdtscp) && process.tsc_mode == kTscTraps) {
+    fault_at_site(task);
+    return;
+  }
   for (;;) {
     const abi::EventHeader* event = next_event();
     if (!event) reached_end(task);

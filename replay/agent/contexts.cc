@@ -54,7 +54,17 @@ bool is_turn(const abi::EventHeader* event, const Task* task, TurnGiven how) {
 
 void apply_patch(const abi::EventHeader* event) {
   const u64* args = event_args(event);
-  bool maps = event->number == static_cast<u16>(abi::PatchStep::map_trampolines);
+  auto step = static_cast<abi::PatchStep>(event->number);
+  if (step == abi::PatchStep::breakpoint) {
+    const Breakpoint breakpoint{args[0], args[1], static_cast<u32>(args[2]), static_cast<u32>(args[3]), 0};
+    if (!place_breakpoint(breakpoint)) agent_failed(__LINE__, args[0]);
+    return;
+  }
+  if (step == abi::PatchStep::guard) {
+    set_guard(args[0], args[1], static_cast<u32>(args[2]));
+    return;
+  }
+  bool maps = step == abi::PatchStep::map_trampolines;
   if (maps) {
     constexpr u64 kPrivateAnonymousFixed = 0x32;
     raw_syscall(__NR_mmap, args[0], args[1], 5, kPrivateAnonymousFixed, ~0ull, 0);
@@ -167,7 +177,10 @@ void after_event(Task* task) {
   while ((event = next_event())) {
     bool own_signal = event->kind == EventKind::signal && event->task == task->number &&
                       event_args(event)[0] == static_cast<u64>(abi::SignalHow::asynchronous);
-    if (own_signal && event_args(event)[2] == 0) {
+    bool new_code = event->kind == EventKind::patch && event->task == task->number && event->result == 1;
+    if (new_code) {
+      apply_side_event(task, event);
+    } else if (own_signal && event_args(event)[2] == 0) {
       deliver_logged_signal(task, event);
     } else if (own_signal) {
       task->point_target = event_args(event)[2];
@@ -214,6 +227,12 @@ void on_fault(Task* task) {
   int signal = *reinterpret_cast<int*>(task->fault_info);
   const abi::EventHeader* event = next_event();
   if (!event) reached_end(task);
+  bool guarded = event->kind == EventKind::patch && event->number == static_cast<u16>(abi::PatchStep::guard) && event->task == task->number;
+  if (guarded) {
+    apply_side_event(task, event);
+    after_event(task);
+    return;
+  }
   const u64* args = event_args(event);
   bool expected = event->kind == EventKind::signal && event->task == task->number && event->number == signal &&
                   args[0] == static_cast<u64>(abi::SignalHow::synchronous);

@@ -42,6 +42,7 @@ enum class Handler : uint8_t {
   subcall,        // one argument picks the operation: sub_row() in model/subcalls.h has its verdict and accesses
   // time.cc
   sleep, clock_sleep,
+  clock,  // asks for a time or a processor: the moved vDSO may know
 };
 
 // How many bytes an access touches: what the kind says, and `plus` more.

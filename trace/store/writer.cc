@@ -28,7 +28,8 @@ Result<void> make_empty_folder(const std::string& folder) {
   while (const dirent* entry = ::readdir(open))
     if (std::strcmp(entry->d_name, ".") != 0 && std::strcmp(entry->d_name, "..") != 0) empty = false;
   ::closedir(open);
-  if (!empty) return Error{.code = Code::usage, .message = text("folder ", folder, " is not empty")};
+  if (!empty)
+    return Error{.code = Code::usage, .message = text("folder ", folder, ": is not empty; name a new or an empty one")};
   if (::chmod(folder.c_str(), 0700) != 0) return io_error(text("chmod ", folder));
   return {};
 }
@@ -127,7 +128,10 @@ Result<Writer> Writer::create(const std::string& folder, const TraceHeader& head
   state->folder = folder;
   state->path = folder + "/events";
   CKPT_TRY(state->file, open_file(state->path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600));
-  CKPT_CHECK(write_header(folder, header));
+  if (Result<void> written = write_header(folder, header); !written) {
+    ::unlink(state->path.c_str());  // so that the folder is as empty as it was
+    return written.error();
+  }
   state->raw = std::make_unique_for_overwrite<std::byte[]>(format::kMaxChunkRawBytes);
   return Writer(std::move(state));
 }

@@ -1,0 +1,111 @@
+// Changing program code while recording: sites that trapped, and code that appears. The
+// supervisor plans (site_planner.h), here it is done and logged.
+#include "record/agent/call.h"
+#include "record/agent/params.h"
+#include "record/agent/request.h"
+#include "record/agent/sites.h"
+#include "record/agent/vdso.h"
+
+namespace ckpt::agent {
+
+using abi::PatchStep;
+
+namespace {
+
+bool map_trampolines(Task* task, const abi::SitePlan& plan, i64 result) {
+  constexpr u64 kFixedNoReplace = 0x100000, kPrivateAnonymous = 0x22;
+  i64 mapped = raw_syscall(__NR_mmap, plan.map_address, plan.map_bytes, 5, kPrivateAnonymous | kFixedNoReplace, ~0ull, 0);
+  u64 entry = zone() + CKPT_BLOB_ENTRY;
+  if (static_cast<u64>(mapped) != plan.map_address || !write_text(plan.entry_slot, &entry, 8)) return false;
+  EventBuilder event(abi::EventKind::patch, static_cast<u16>(PatchStep::map_trampolines), task->number);
+  event.arg(plan.map_address);
+  event.arg(plan.map_bytes);
+  event.output(0, plan.entry_slot, 8);
+  event.commit(result);
+  return true;
+}
+
+// Whether no other task stands between the instructions of the window; those behind the site
+// go on in the trampoline.
+bool leave_window(Task* task, const abi::SitePlan& plan) {
+  for (u32 slot = 0; slot < slots_used; slot++) {
+    Task* other = slot_task(slot);
+    if (other->state != kLive || !other->frame || other == task) continue;
+    u64 pc = other->frame->rip;
+    if (pc - plan.window_start >= plan.window_bytes || pc == plan.window_start) continue;
+    if (pc != plan.after_site) return false;
+    other->frame->rip = plan.tail;
+  }
+  return true;
+}
+
+bool rewrite(Task* task, const abi::SitePlan& plan, i64 result) {
+  if (!leave_window(task, plan)) return false;
+  if (plan.map_address && !map_trampolines(task, plan, result)) return false;
+  if (!write_text(plan.trampoline, plan.code, plan.trampoline_bytes)) return false;
+  if (!write_text(plan.window_start, plan.window, plan.window_bytes)) return false;
+  remember_window(plan.window_start, plan.window_bytes, plan.after_site, plan.tail);
+  EventBuilder event(abi::EventKind::patch, static_cast<u16>(PatchStep::rewrite), task->number);
+  event.arg(plan.site);
+  event.arg(plan.after_site);
+  event.arg(plan.tail);
+  event.output(0, plan.trampoline, plan.trampoline_bytes);
+  event.output(1, plan.window_start, plan.window_bytes);
+  event.commit(result);
+  return true;
+}
+
+bool stop_at(Task* task, const abi::SitePlan& plan) {
+  if (!place_breakpoint(Breakpoint{plan.site, plan.after_site, plan.kind, plan.operand, 0})) return false;
+  EventBuilder event(abi::EventKind::patch, static_cast<u16>(PatchStep::breakpoint), task->number);
+  event.arg(plan.site);
+  event.arg(plan.after_site);
+  event.arg(plan.kind);
+  event.arg(plan.operand);
+  event.commit(1);
+  return true;
+}
+
+void guard_pages(Task* task, u64 start, u64 bytes, u32 protection, i64 result) {
+  set_guard(start, bytes, protection);
+  EventBuilder event(abi::EventKind::patch, static_cast<u16>(PatchStep::guard), task->number);
+  event.arg(start);
+  event.arg(bytes);
+  event.arg(protection);
+  event.commit(result);
+}
+
+}  // namespace
+
+bool patch_site(Task* task, Entry kind, u64 site, u64, u64* tail) {
+  if (!ask(abi::Request::site, static_cast<u64>(kind), site)) return false;
+  abi::SitePlan plan;
+  copy_bytes(&plan, exchange(), sizeof plan);
+  if (!rewrite(task, plan, 0)) return false;
+  *tail = plan.tail;
+  return true;
+}
+
+void prepare_code(Task* task, u64 address, u64 bytes) {
+  bool unknown = false;
+  for (u64 first = 1; ask(abi::Request::code, address, bytes, first); first = 0) {
+    abi::SitePlan plan;
+    copy_bytes(&plan, exchange(), sizeof plan);
+    if (plan.step == PatchStep::guard)
+      guard_pages(task, plan.window_start, plan.window_bytes, plan.protection, 1);
+    else if (plan.step == PatchStep::breakpoint || !rewrite(task, plan, 1))
+      unknown |= !stop_at(task, plan);
+  }
+  if (control().results[1] || unknown) trap_time_stamps(task);
+}
+
+bool lift_guard(Task* task, u64 pc) {
+  const Guard* guard = guard_at(pc);
+  if (!guard) return false;
+  constexpr u32 kReadExecute = 5;
+  trap_time_stamps(task);
+  guard_pages(task, guard->start, guard->bytes, kReadExecute, 0);
+  return true;
+}
+
+}  // namespace ckpt::agent
