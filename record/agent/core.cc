@@ -119,6 +119,7 @@ extern "C" void ckpt_agent_entered(Frame* frame, const EntryDesc* desc) {
     case Entry::rdtscp:
     case Entry::rdrand:
     case Entry::rdseed:
+    case Entry::cpuid:
     case Entry::random:
       on_instruction(task, static_cast<Entry>(desc->kind), desc->operand);
       break;

@@ -32,6 +32,12 @@ void apply_instruction(Task* task, Entry kind, u32 operand, u64 value, u64 secon
     case Entry::random:
       f->rax = value & 0xffffffff;
       return;
+    case Entry::cpuid:
+      f->rax = value & 0xffffffff;
+      f->rbx = value >> 32;
+      f->rcx = second & 0xffffffff;
+      f->rdx = second >> 32;
+      return;
     default:
       set_register(f, operand, value);
       f->rflags = (f->rflags & ~kArithmeticFlags) | kCarry;

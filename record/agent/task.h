@@ -22,8 +22,8 @@ inline u64* frame_register(Frame* frame, u32 number) {
   return reinterpret_cast<u64*>(frame) + kPlace[number & 15];
 }
 
-// Why the agent was entered. The first six are TrampolineDesc::kind.
-enum class Entry : u32 { syscall = 0, rdtsc = 1, rdtscp = 2, rdrand = 3, rdseed = 4, xsave = 5, fault = 16, interrupt = 17, point = 18, random = 19, start = 20 };
+// Why the agent was entered. The first seven are TrampolineDesc::kind.
+enum class Entry : u32 { syscall = 0, rdtsc = 1, rdtscp = 2, rdrand = 3, rdseed = 4, xsave = 5, cpuid = 6, fault = 16, interrupt = 17, point = 18, random = 19, start = 20 };
 
 // The head of a trampoline's descriptor, and of the one a trap handler fills in.
 struct EntryDesc {
@@ -33,6 +33,9 @@ struct EntryDesc {
   u32 kind;        // Entry
   u32 operand;
 };
+
+// What a cpuid at this frame asks for: leaf and subleaf.
+inline u64 cpuid_question(const Frame* f) { return f->rcx << 32 | (f->rax & 0xffffffff); }
 
 struct KernelSigset {
   u64 bits;

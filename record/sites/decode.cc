@@ -51,6 +51,8 @@ std::optional<SiteKind> kind_of(const ZydisDecodedInstruction& instruction) {
       return SiteKind::rdrand;
     case ZYDIS_MNEMONIC_RDSEED:
       return SiteKind::rdseed;
+    case ZYDIS_MNEMONIC_CPUID:
+      return SiteKind::cpuid;
     case ZYDIS_MNEMONIC_XSAVE:
     case ZYDIS_MNEMONIC_XSAVE64:
     case ZYDIS_MNEMONIC_XSAVEC:

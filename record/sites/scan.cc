@@ -56,6 +56,7 @@ static std::optional<SiteKind> kind_at(Bytes bytes, size_t at) {
   uint8_t second = bytes[at + 1];
   if (second == 0x05) return SiteKind::syscall;
   if (second == 0x31) return SiteKind::rdtsc;
+  if (second == 0xa2) return SiteKind::cpuid;
   if (bytes.size() - at < 3) return std::nullopt;
   uint8_t third = bytes[at + 2];
   if (second == 0x01 && third == 0xf9) return SiteKind::rdtscp;
@@ -70,7 +71,7 @@ static std::optional<SiteKind> kind_at(Bytes bytes, size_t at) {
 bool find_sites(const Segment& segment, size_t limit, std::vector<RawSite>& out) {
   auto probable = [](__m128i here, __m128i next) {
     __m128i second = either(either(equal(next, 0x05), equal(next, 0x31)), either(equal(next, 0x01), equal(next, 0xc7)));
-    return both(equal(here, 0x0f), either(second, equal(next, 0xae)));
+    return both(equal(here, 0x0f), either(second, either(equal(next, 0xae), equal(next, 0xa2))));
   };
   return each_probable(segment.bytes, probable, [&](size_t at) {
     auto kind = kind_at(segment.bytes, at);

@@ -151,6 +151,8 @@ void on_instruction(Task* task, Entry kind, u32 operand) {
     bool instruction = event->kind == EventKind::instruction && event->number == static_cast<u16>(kind);
     if (!random && !instruction) diverge(task, abi::Divergence::kind, static_cast<u64>(event->kind), static_cast<u64>(kind));
     if (instruction && event_args(event)[0] != task->entry->site) diverge(task, abi::Divergence::argument, 0, task->entry->site, event_args(event)[0]);
+    bool other_question = kind == Entry::cpuid && event_args(event)[2] != cpuid_question(task->frame);
+    if (other_question) diverge(task, abi::Divergence::argument, 2, cpuid_question(task->frame), event_args(event)[2]);
     u64 second = instruction ? event_args(event)[1] : 0;
     u64 value = static_cast<u64>(event->result);
     consume_event();

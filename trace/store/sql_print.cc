@@ -21,14 +21,14 @@ constexpr int64_t kMostErrno = 4095;
 struct KindWords {
   EventKind kind;
   const char* name;
-  std::array<const char*, 6> numbers;
+  std::array<const char*, 7> numbers;
 };
 constexpr KindWords kKinds[] = {
     {EventKind::syscall, "syscall", {}},
     {EventKind::turn, "turn", {"at_entry", "after_event", "at_point", "task_end", "interrupted"}},
     {EventKind::signal, "signal", {}},
-    {EventKind::instruction, "instruction", {"", "rdtsc", "rdtscp", "rdrand", "rdseed", "cpuid"}},
-    {EventKind::patch, "patch", {"map_trampolines", "rewrite"}},
+    {EventKind::instruction, "instruction", {"", "rdtsc", "rdtscp", "rdrand", "rdseed", "", "cpuid"}},
+    {EventKind::patch, "patch", {"map_trampolines", "rewrite", "breakpoint", "guard"}},
     {EventKind::task_start, "task_start", {}},
     {EventKind::task_end, "task_end", {}},
     {EventKind::end, "end", {"exit_group", "signal", "exec", "lost"}},

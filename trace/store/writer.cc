@@ -152,6 +152,9 @@ Result<void> Writer::finish(const TraceEnd& end) {
   const Result<void> flushed = flush();
   TraceEnd filled = end;
   filled.events = events();
+  // Without its last events a trace is cut short, and hashes of its memory are of a later moment.
+  filled.discarded |= !flushed;
+  filled.has_final_hash &= !filled.discarded;
   const Result<void> written = write_end(state_->folder, filled);
   state_->file.reset();
   if (!state_->failed) state_->failed = Error{.code = Code::usage, .message = "the writer is finished"};
