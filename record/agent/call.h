@@ -44,6 +44,9 @@ bool time_left(const Timespec& deadline, Timespec* left);
 
 // What a descriptor is, as far as waiting goes. Cached; forgotten when it may have changed.
 bool descriptor_may_block(u64 fd);
+// Whether RWF_NOWAIT can be tried on it, and that it was refused.
+bool descriptor_knows_no_wait(u64 fd);
+void note_no_wait_unknown(u64 fd);
 void forget_descriptor(u64 fd);
 void forget_all_descriptors();
 
@@ -54,11 +57,12 @@ i64 record_signal_call(Call& call);
 i64 record_futex(Call& call);
 i64 record_file(Call& call);
 i64 record_time(Call& call);
+i64 record_stream(Call& call);
 
 // A write() to a file that is mapped MAP_SHARED shows in the mapping.
+void log_file_write(Call& call, i64 written);
 // ftruncate() of a file while shared mappings live.
 void log_file_cut(Call& call);
-void log_file_write(Call& call, i64 written);
 void log_direct_read(Call& call, i64 result);
 void log_write_to_mapped(Call& call, u64 device, u64 inode, u64 offset, u64 bytes);
 bool in_shared_mapping(u64 address);

@@ -1,5 +1,5 @@
-// Descriptors while recording: which of them can make a call wait, the calls that have a
-// non-blocking form of their own, and those that many operations hide behind.
+// Descriptors while recording: which of them can make a call wait, waiting for several, and
+// the calls that many operations hide behind.
 #include "record/agent/call.h"
 #include "record/agent/signals.h"
 #include "record/agent/turn.h"
@@ -13,7 +13,7 @@ using model::SubRow;
 namespace {
 
 // ---- What a descriptor is ------------------------------------------------------------------
-enum : u8 { kUnknown = 0, kNeverBlocks = 1, kMayBlock = 2, kDirect = 3 };
+enum : u8 { kUnknown = 0, kNeverBlocks = 1, kMayBlock = 2, kDirect = 3, kOnlyBlocks = 4 };  // 4: and has no way to ask it not to
 constexpr u32 kKnownDescriptors = 1u << 16;
 u8 descriptor_class[kKnownDescriptors];
 
@@ -140,81 +140,6 @@ i64 wait_for_descriptors(Call& call) {
   return result;
 }
 
-// ---- Receiving ---------------------------------------------------------------------------------
-constexpr u64 kDontWait = 0x40;
-
-i64 wait_readable(Call& call, u64 fd) {
-  struct {
-    int fd;
-    short events, revents;
-  } poll{static_cast<int>(fd), 1, 0};
-  struct {
-    i64 seconds, microseconds;
-  } limit{0, 0};
-  u32 limit_bytes = sizeof limit;
-  raw_syscall(__NR_getsockopt, fd, 1, 20, reinterpret_cast<u64>(&limit), reinterpret_cast<u64>(&limit_bytes));
-  i64 ms = limit.seconds * 1000 + limit.microseconds / 1000;
-  Call wait = call;
-  wait.number = __NR_poll;
-  const u64 args[6] = {reinterpret_cast<u64>(&poll), 1, static_cast<u64>(ms ? ms : -1), 0, 0, 0};
-  i64 result = perform_blocking(wait, args);
-  return result == 0 ? -kEAGAIN : result;
-}
-
-// recvfrom, recvmsg, recvmmsg: without waiting first; then wait for data and try again.
-i64 receive(Call& call, int flags_argument) {
-  u64 fd = call.args[0];
-  i64 result;
-  if (alone() || (call.args[flags_argument] & kDontWait) || !descriptor_may_block(fd)) {
-    result = alone() ? perform_blocking(call, call.args) : perform(call);
-  } else if (call.row->handler == Handler::receive && (call.args[flags_argument] & 0x100)) {  // MSG_WAITALL
-    result = perform_blocking_outputs(call);
-  } else {
-    Call direct = call;
-    direct.args[flags_argument] |= kDontWait;
-    while ((result = perform(direct)) == -kEAGAIN) {
-      i64 ready = wait_readable(call, fd);
-      if (ready < 0) {
-        result = ready;
-        break;
-      }
-    }
-  }
-  log_call(call, result);
-  return result;
-}
-
-struct Iovec {
-  u64 base, bytes;
-};
-
-// readv on a pipe, socket or terminal: one flat read, then spread.
-i64 read_vector(Call& call) {
-  i64 result;
-  if (alone() || call.number != __NR_readv || !descriptor_may_block(call.args[0])) {
-    result = alone() ? perform_blocking(call, call.args) : perform(call);
-  } else {
-    u64 room = 0;
-    Iovec v;
-    for (u64 i = 0; i < call.args[2] && i < 1024 && read_program(call.args[1] + i * 16, &v); i++) room += v.bytes;
-    if (room > abi::kScratchBytes) room = abi::kScratchBytes;
-    u64 at = reinterpret_cast<u64>(scratch(call.task));
-    Call flat = call;
-    flat.number = __NR_read;
-    const u64 args[6] = {call.args[0], at, room, 0, 0, 0};
-    result = perform_blocking(flat, args);
-    i64 left = result;
-    for (u64 i = 0; left > 0 && read_program(call.args[1] + i * 16, &v); i++) {
-      u64 bytes = v.bytes < static_cast<u64>(left) ? v.bytes : static_cast<u64>(left);
-      ckpt_agent_copy(reinterpret_cast<void*>(v.base), reinterpret_cast<void*>(at), bytes);
-      at += bytes;
-      left -= static_cast<i64>(bytes);
-    }
-  }
-  log_call(call, result);
-  return result;
-}
-
 // ---- Opening -----------------------------------------------------------------------------------
 bool opens_fifo(const Call& call) {
   bool at = call.number == __NR_openat || call.number == __NR_openat2;
@@ -295,7 +220,16 @@ u8 class_of(u64 fd) {
 
 }  // namespace
 
-bool descriptor_may_block(u64 fd) { return class_of(fd) == kMayBlock; }
+bool descriptor_may_block(u64 fd) {
+  u8 known = class_of(fd);
+  return known == kMayBlock || known == kOnlyBlocks;
+}
+
+bool descriptor_knows_no_wait(u64 fd) { return class_of(fd) != kOnlyBlocks; }
+
+void note_no_wait_unknown(u64 fd) {
+  if (fd < kKnownDescriptors) descriptor_class[fd] = kOnlyBlocks;
+}
 
 // A direct read past the end of the file zeroes buffer bytes behind those it counts.
 void log_direct_read(Call& call, i64 result) {
@@ -334,10 +268,8 @@ i64 record_file(Call& call) {
   i64 result;
   switch (call.row->handler) {
     case Handler::poll: case Handler::select: case Handler::epoll_wait: return wait_for_descriptors(call);
-    case Handler::receive: return receive(call, 3);
-    case Handler::receive_message: return receive(call, 2);
-    case Handler::receive_messages: return receive(call, 3);
-    case Handler::read_vector: return read_vector(call);
+    case Handler::receive: case Handler::receive_message: case Handler::receive_messages: case Handler::stream:
+      return record_stream(call);
     case Handler::open: return open_file(call);
     case Handler::ioctl: case Handler::fcntl: case Handler::subcall: case Handler::prctl: return sub_call(call);
     case Handler::send_message: case Handler::send_messages:

@@ -134,7 +134,7 @@ i64 record_by_row(Call& call) {
   const Row& row = *call.row;
   bool blocks = row.wait == Wait::always || (row.wait == Wait::by_fd && !alone() && descriptor_may_block(call.args[row.wait_fd]));
   i64 result = blocks ? perform_blocking_outputs(call) : perform(call);
-  if (call.number == __NR_read || call.number == __NR_pread64) log_direct_read(call, result);
+  if (call.number == __NR_pread64) log_direct_read(call, result);
   if (process.shared_mappings && result > 0) log_file_write(call, result);
   if (process.shared_mappings && result == 0 && call.number == __NR_ftruncate) log_file_cut(call);
   log_call(call, result);

@@ -38,8 +38,10 @@ enum class Handler : uint8_t {
   futex, futex_waitv,
   // files.cc: calls that change which descriptors exist, and calls with their own non-blocking form
   close, close_range, dup, fcntl, ioctl, receive, receive_message, receive_messages, send_message, send_messages,
-  poll, select, epoll_wait, read_vector, open, set_limit,
+  poll, select, epoll_wait, open, set_limit,
   subcall,        // one argument picks the operation: sub_row() in model/subcalls.h has its verdict and accesses
+  // streams.cc: read, write and their like, where they may wait
+  stream,
   // time.cc
   sleep, clock_sleep,
   clock,  // asks for a time or a processor: the moved vDSO may know
