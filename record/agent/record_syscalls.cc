@@ -286,7 +286,7 @@ void finish_event(Task* task) {
   task->points = 0;  // counted from this event on
   deliver_signals(task);
   if (turn_wanted()) {
-    yield_turn(task, abi::TurnGiven::after_event, false);
+    yield_turn(task, abi::TurnGiven::after_event, task->yields);
     if (signal_waiting(task)) deliver_signals(task);
   }
 }

@@ -126,6 +126,10 @@ i64 start_in_our_memory(Task* parent, const NewTask& wanted) {
   } else {
     child->tid = static_cast<u32>(tid);
     log_task_start(parent, child, wanted);
+    // It runs first, as on a processor of its own it would soon: a program may be slow, but not
+    // wrong, if what it has just started is not ready when asked (InnoDB's page cleaner: 1 s).
+    enqueue_ready(child);
+    parent->yields = 1;
   }
   u32 word = static_cast<u32>(tid);
   if (wanted.flags & kParentSetTid) write_program(wanted.parent_tid, word);
@@ -388,7 +392,10 @@ extern "C" void ckpt_agent_task_started(Task* task) {
   }
   arm_dispatch(task);
   set_kernel_mask(task, task->mask);
-  take_turn(task);
+  if (task->vfork_child)
+    take_turn(task);
+  else
+    wait_for_turn(task);  // its parent put it into the queue
   finish_event(task);
 }
 

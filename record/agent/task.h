@@ -108,6 +108,7 @@ struct Task {
   u32 slice_tick;      // the tick when it got the turn
   u32 abort_blocking;
   u32 tsc_traps;       // this thread's PR_SET_TSC
+  u32 yields;          // 1: gives the turn away after this event, whatever is left of its slice
 
   // Replay: where its agent stack was left, and its vector state.
   u64 context_rsp;

@@ -77,12 +77,6 @@ void took(Task* task) {
   last_holder = task->number;
 }
 
-void wait_for_turn(Task* task) {
-  while (load(task->turn_word) == 0) futex_wait(&task->turn_word, 0);
-  task->turn_word = 0;
-  took(task);
-}
-
 void hand_over(Task* task, abi::TurnGiven how, bool come_back) {
   last_how = static_cast<u16>(how);
   last_points = task->points;
@@ -98,6 +92,13 @@ void hand_over(Task* task, abi::TurnGiven how, bool come_back) {
 }
 
 }  // namespace
+
+void wait_for_turn(Task* task) {
+  while (load(task->turn_word) == 0) futex_wait(&task->turn_word, 0);
+  task->turn_word = 0;
+  task->yields = 0;
+  took(task);
+}
 
 void first_turn(Task* task) {
   holder = task;

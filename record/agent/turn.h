@@ -18,6 +18,8 @@ void take_turn(Task* task);
 void yield_turn(Task* task, abi::TurnGiven how, bool now);
 // Makes a task that does not run yet wait in the queue. The caller holds the turn.
 void enqueue_ready(Task* task);
+// Waits for the turn in the queue, where another task put us.
+void wait_for_turn(Task* task);
 // Sleeps until another task gives us the turn. `deadline` (CLOCK_MONOTONIC) may be null.
 // Wakes early, without the turn, when it passes (-ETIMEDOUT) or a signal came (-EINTR), but
 // only if `give_up(task)` agrees; 0 with the turn taken.
