@@ -109,8 +109,8 @@ enum class Request : uint32_t {
   site = 2,        // args: InstructionKind or 0, pc. Answer: 1 and a SitePlan in the exchange buffer, or 0
   file_mapped = 3, // args: address, bytes, file offset, flags, prot. Take a copy of the mapped file
   final_hash = 4,  // hash all memory; copy commands follow
-  code = 5,        // args: address, bytes, 1 if asked first (0, 0: everything). The next change that this code
-                   // needs before it runs: 1 and a SitePlan, or 0. results[1]: time stamps must trap, too
+  code = 5,        // args: address, bytes, 1 if asked first (0, 0: everything). How many changes this code needs
+                   // before it runs; as many SitePlans. 0: no more. results[1]: time stamps must trap, too
   refused = 6,     // args: syscall, sub-call. Something had no row
   hello = 7,       // the agent is in place
   copied = 9,      // a command was carried out: results[0] says how it went
@@ -156,6 +156,7 @@ struct SitePlan {
   uint64_t map_bytes;
   uint64_t entry_slot;         // address of the 8-byte slot to fill with the entry, when map_address is set
   uint64_t tail;               // where the agent resumes
+  uint8_t original[16];        // what the window must hold, else nothing is done
   uint8_t window[16];          // new bytes of the window
   uint8_t code[256];           // the trampoline
 };
@@ -209,5 +210,6 @@ struct Control {
   uint32_t execs;                      // 1: inside an execve of the program itself
 };
 static_assert(sizeof(Control) <= kControlBytes);
+inline constexpr uint64_t kMaxPlans = kExchangeBytes / sizeof(SitePlan);
 
 }  // namespace ckpt::abi

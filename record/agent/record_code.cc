@@ -39,9 +39,18 @@ bool leave_window(Task* task, const abi::SitePlan& plan) {
   return true;
 }
 
+bool window_is_original(const abi::SitePlan& plan) {
+  u8 now[sizeof plan.original] = {};
+  if (ckpt_agent_copy(now, reinterpret_cast<void*>(plan.window_start), plan.window_bytes) < plan.window_bytes) return false;
+  for (u32 i = 0; i < plan.window_bytes; i++)
+    if (now[i] != plan.original[i]) return false;
+  return true;
+}
+
 bool rewrite(Task* task, const abi::SitePlan& plan, i64 result) {
-  if (!leave_window(task, plan)) return false;
+  // Later plans count on the memory, whatever becomes of this one.
   if (plan.map_address && !map_trampolines(task, plan, result)) return false;
+  if (!window_is_original(plan) || !leave_window(task, plan)) return false;
   if (!write_text(plan.trampoline, plan.code, plan.trampoline_bytes)) return false;
   if (!write_text(plan.window_start, plan.window, plan.window_bytes)) return false;
   remember_window(plan.window_start, plan.window_bytes, plan.after_site, plan.tail);
@@ -88,13 +97,17 @@ bool patch_site(Task* task, Entry kind, u64 site, u64, u64* tail) {
 
 void prepare_code(Task* task, u64 address, u64 bytes) {
   bool unknown = false;
-  for (u64 first = 1; ask(abi::Request::code, address, bytes, first); first = 0) {
-    abi::SitePlan plan;
-    copy_bytes(&plan, exchange(), sizeof plan);
-    if (plan.step == PatchStep::guard)
-      guard_pages(task, plan.window_start, plan.window_bytes, plan.protection, 1);
-    else if (plan.step == PatchStep::breakpoint || !rewrite(task, plan, 1))
-      unknown |= !stop_at(task, plan);
+  u64 first = 1;
+  while (u64 count = ask(abi::Request::code, address, bytes, first)) {
+    auto* plans = reinterpret_cast<const abi::SitePlan*>(exchange());
+    for (u64 i = 0; i < count; i++) {
+      const abi::SitePlan& plan = plans[i];
+      if (plan.step == PatchStep::guard)
+        guard_pages(task, plan.window_start, plan.window_bytes, plan.protection, 1);
+      else if (plan.step == PatchStep::breakpoint || !rewrite(task, plan, 1))
+        unknown |= !stop_at(task, plan);
+    }
+    first = 0;
   }
   if (control().results[1] || unknown) trap_time_stamps(task);
 }

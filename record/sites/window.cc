@@ -186,15 +186,30 @@ static SiteKind kind_near(const Module& module, uint64_t site) {
   return at != sites.end() ? at->kind : SiteKind::syscall;
 }
 
+std::vector<Plan> plan_sites(const Module& module, std::span<const uint64_t> site_vaddrs) {
+  std::vector<Plan> plans;
+  std::optional<FunctionCode> function;
+  bool complete = module.index().entries_complete();
+  for (uint64_t site : site_vaddrs) {
+    SiteKind kind = kind_near(module, site);
+    auto range = module.function_at(site);
+    if (!complete || !range) {
+      plans.push_back(refuse(site, kind, complete ? Refusal::function_unknown : Refusal::too_many_sites, site));
+      continue;
+    }
+    if (!function || function->range().start != range->start) function = FunctionCode::decode(module, *range);
+    if (!function->whole())
+      plans.push_back(refuse(site, kind, Refusal::unknown_instruction, function->stuck_at()));
+    else if (!function->begins_at(site))
+      plans.push_back(refuse(site, kind, Refusal::not_a_site, site));
+    else
+      plans.push_back(Planner(module, *function).plan(site));
+  }
+  return plans;
+}
+
 Plan plan_site(const Module& module, uint64_t site_vaddr) {
-  SiteKind kind = kind_near(module, site_vaddr);
-  if (!module.index().entries_complete()) return refuse(site_vaddr, kind, Refusal::too_many_sites, site_vaddr);
-  auto range = module.function_at(site_vaddr);
-  if (!range) return refuse(site_vaddr, kind, Refusal::function_unknown, site_vaddr);
-  FunctionCode function = FunctionCode::decode(module, *range);
-  if (!function.whole()) return refuse(site_vaddr, kind, Refusal::unknown_instruction, function.stuck_at());
-  if (!function.begins_at(site_vaddr)) return refuse(site_vaddr, kind, Refusal::not_a_site, site_vaddr);
-  return Planner(module, function).plan(site_vaddr);
+  return plan_sites(module, {&site_vaddr, 1}).front();
 }
 
 Result<Window> plan_window(const Module& module, uint64_t site_vaddr) {

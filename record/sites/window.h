@@ -29,6 +29,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -95,6 +96,8 @@ std::string describe(const Plan& plan);
 
 // The plan for the intercepted instruction that begins at `site_vaddr`.
 Plan plan_site(const Module& module, uint64_t site_vaddr);
+// One for each; ascending addresses are cheapest, their functions are decoded once.
+std::vector<Plan> plan_sites(const Module& module, std::span<const uint64_t> site_vaddrs);
 
 // The same; a refusal is `unsupported`, with describe() as its message and the culprit in
 // Error::where.

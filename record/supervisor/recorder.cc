@@ -173,9 +173,7 @@ void Recorder::State::take_image() {
 }
 
 void Recorder::State::plan_site() {
-  uint64_t pc = control().args[1];
-  TraceeMemory tracee = memory();
-  Result<abi::SitePlan> plan = planner->plan(pc, tracee);
+  Result<abi::SitePlan> plan = planner->plan(control().args[1]);
   if (plan) std::memcpy(channel->exchange(), &*plan, sizeof *plan);
   channel->answer(plan.ok());
 }
@@ -183,11 +181,10 @@ void Recorder::State::plan_site() {
 void Recorder::State::inspect_code() {
   const uint64_t* args = control().args;
   if (args[2]) planner->inspect_code(args[0], args[1]);
-  TraceeMemory tracee = memory();
-  std::optional<abi::SitePlan> change = planner->next_change(tracee);
-  if (change) std::memcpy(channel->exchange(), &*change, sizeof *change);
+  std::vector<abi::SitePlan> changes = planner->take_changes(abi::kMaxPlans);
+  std::memcpy(channel->exchange(), changes.data(), changes.size() * sizeof(abi::SitePlan));
   control().results[1] = !planner->knows_all_code();
-  channel->answer(change.has_value());
+  channel->answer(changes.size());
 }
 
 void Recorder::State::map_file() {

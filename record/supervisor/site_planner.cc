@@ -7,6 +7,7 @@
 #include <cstring>
 #include <fstream>
 
+#include "ckpt/image.h"
 #include "record/sites/candidates.h"
 #include "record/sites/trampoline.h"
 #include "record/sites/window.h"
@@ -81,19 +82,10 @@ Result<SitePlanner::Area*> SitePlanner::area_near(uint64_t address) {
   return Error{.code = Code::limit, .message = "no room for a trampoline within reach"};
 }
 
-Result<abi::SitePlan> SitePlanner::make_plan(uint64_t pc, const Mapping& m, TraceeMemory& memory) {
-  if (!m.is_file() || m.shared || !(m.prot & PROT_EXEC)) return Error{.code = Code::unsupported, .message = "code that is in no file"};
-  if (m.prot & PROT_WRITE) return Error{.code = Code::unsupported, .message = "code that may be written"};
-  auto vaddr = vaddr_of(m.name, pc - m.start + m.offset);
-  if (!vaddr) return Error{.code = Code::unsupported, .message = "not an ELF segment"};
-  CKPT_TRY(Loaded * loaded, module_of(m));
-  CKPT_TRY(sites::Window window, sites::plan_window(loaded->module, *vaddr));
-  uint64_t slide = pc - *vaddr, start = window.start + slide;
-  std::byte now[sites::kMaxWindowBytes];
-  CKPT_CHECK(memory.read(start, {now, window.bytes}));
-  if (std::memcmp(now, window.original.data(), window.bytes) != 0)
-    return Error{.code = Code::unsupported, .message = "the code differs from its file"};
-  CKPT_TRY(Area * area, area_near(pc));
+// The window as it is to be written, with its trampoline.
+Result<abi::SitePlan> SitePlanner::place(const sites::Window& window, uint64_t slide) {
+  uint64_t start = window.start + slide;
+  CKPT_TRY(Area * area, area_near(start));
   uint64_t at = area->start + area->used;
   CKPT_TRY(sites::Trampoline trampoline, sites::build_trampoline(window, start, at, area->start));
   abi::SitePlan plan{};
@@ -109,6 +101,7 @@ Result<abi::SitePlan> SitePlanner::make_plan(uint64_t pc, const Mapping& m, Trac
   plan.trampoline = at;
   plan.trampoline_bytes = static_cast<uint32_t>(trampoline.code.size());
   plan.tail = at + trampoline.tail_offset;
+  std::memcpy(plan.original, window.original.data(), window.bytes);
   std::memcpy(plan.window, trampoline.patch.data(), trampoline.patch.size());
   std::memcpy(plan.code, trampoline.code.data(), trampoline.code.size());
   if (!area->mapped) {
@@ -121,11 +114,21 @@ Result<abi::SitePlan> SitePlanner::make_plan(uint64_t pc, const Mapping& m, Trac
   return plan;
 }
 
-Result<abi::SitePlan> SitePlanner::plan(uint64_t pc, TraceeMemory& memory) {
+Result<abi::SitePlan> SitePlanner::make_plan(uint64_t pc, const Mapping& m) {
+  if (!m.is_file() || m.shared || !(m.prot & PROT_EXEC)) return Error{.code = Code::unsupported, .message = "code that is in no file"};
+  if (m.prot & PROT_WRITE) return Error{.code = Code::unsupported, .message = "code that may be written"};
+  auto vaddr = vaddr_of(m.name, pc - m.start + m.offset);
+  if (!vaddr) return Error{.code = Code::unsupported, .message = "not an ELF segment"};
+  CKPT_TRY(Loaded * loaded, module_of(m));
+  CKPT_TRY(sites::Window window, sites::plan_window(loaded->module, *vaddr));
+  return place(window, pc - *vaddr);
+}
+
+Result<abi::SitePlan> SitePlanner::plan(uint64_t pc) {
   const Mapping* m = mapping_at(pc);
   if (!m) return Error{.code = Code::not_found, .message = "no mapping"};
   Mapping mapping = *m;
-  Result<abi::SitePlan> made = make_plan(pc, mapping, memory);
+  Result<abi::SitePlan> made = make_plan(pc, mapping);
   if (made) {
     patched_++;
     return made;
@@ -139,17 +142,14 @@ Result<abi::SitePlan> SitePlanner::plan(uint64_t pc, TraceeMemory& memory) {
 // ---- Code that appears ---------------------------------------------------------------------
 
 // An int3 for an instruction that no jump fits over.
-Result<abi::SitePlan> SitePlanner::plan_breakpoint(uint64_t site, const Mapping& m) {
-  auto vaddr = vaddr_of(m.name, site - m.start + m.offset);
-  if (!vaddr) return Error{.code = Code::unsupported, .message = "not an ELF segment"};
-  CKPT_TRY(Loaded * loaded, module_of(m));
-  CKPT_TRY(sites::Instruction instruction, sites::instruction_at(loaded->module, *vaddr));
+static Result<abi::SitePlan> plan_breakpoint(const sites::Module& module, uint64_t vaddr, uint64_t slide) {
+  CKPT_TRY(sites::Instruction instruction, sites::instruction_at(module, vaddr));
   abi::SitePlan plan{};
   plan.step = abi::PatchStep::breakpoint;
   plan.kind = static_cast<uint32_t>(instruction.kind);
   plan.operand = instruction.operand;
-  plan.site = site;
-  plan.after_site = site + instruction.bytes;
+  plan.site = vaddr + slide;
+  plan.after_site = plan.site + instruction.bytes;
   return plan;
 }
 
@@ -194,19 +194,24 @@ void SitePlanner::inspect_mapping(const Mapping& m) {
   }
   const sites::Module& module = (*loaded)->module;
   uint64_t slide = m.start - *vaddr;
+  std::vector<uint64_t> wanted;
   for (const sites::Candidate& candidate : *found) {
     uint64_t at = candidate.vaddr + slide;
     if (at < m.start || at >= m.end || candidate.standing == sites::Standing::inside) continue;
-    if (candidate.standing == sites::Standing::unknown) {
-      // xsave and cpuid hide only what rarely matters: no reason to let time stamps trap.
-      bool rare = candidate.kind == sites::SiteKind::xsave || candidate.kind == sites::SiteKind::cpuid;
-      if (!rare) guard(m, module, slide, candidate.vaddr);
-      continue;
-    }
-    abi::SitePlan plan{};
-    plan.step = abi::PatchStep::rewrite;
-    plan.site = candidate.instruction + slide;
-    changes_.push_back(plan);
+    // xsave and cpuid hide only what rarely matters: no reason to let time stamps trap.
+    bool rare = candidate.kind == sites::SiteKind::xsave || candidate.kind == sites::SiteKind::cpuid;
+    if (candidate.standing == sites::Standing::instruction)
+      wanted.push_back(candidate.instruction);
+    else if (!rare)
+      guard(m, module, slide, candidate.vaddr);
+  }
+  for (const sites::Plan& plan : sites::plan_sites(module, wanted)) {
+    Result<abi::SitePlan> change = plan.window ? place(*plan.window, slide) : Error{.code = Code::unsupported, .message = sites::describe(plan)};
+    if (!change) change = plan_breakpoint(module, plan.site, slide);
+    if (change)
+      changes_.push_back(*change);
+    else
+      unknown_.push_back({text(m.name, "+0x", std::hex, plan.site), change.error().message});
   }
 }
 
@@ -224,21 +229,12 @@ void SitePlanner::inspect_code(uint64_t address, uint64_t bytes) {
   mappings_ = std::move(*fresh);
 }
 
-std::optional<abi::SitePlan> SitePlanner::next_change(TraceeMemory& memory) {
-  while (!changes_.empty()) {
-    abi::SitePlan change = changes_.front();
-    changes_.pop_front();
-    if (change.step == abi::PatchStep::guard) return change;
-    const Mapping* m = mapping_at(change.site);
-    if (!m) continue;
-    Mapping mapping = *m;
-    if (auto made = make_plan(change.site, mapping, memory)) {
-      patched_++;
-      return *made;
-    }
-    if (auto made = plan_breakpoint(change.site, mapping)) return *made;
-  }
-  return std::nullopt;
+std::vector<abi::SitePlan> SitePlanner::take_changes(size_t most) {
+  auto end = changes_.begin() + static_cast<ptrdiff_t>(std::min(most, changes_.size()));
+  std::vector<abi::SitePlan> taken(changes_.begin(), end);
+  changes_.erase(changes_.begin(), end);
+  patched_ += taken.size();
+  return taken;
 }
 
 }  // namespace ckpt

@@ -13,8 +13,8 @@
 
 #include "record/agent/abi.h"
 #include "record/sites/module.h"
+#include "record/sites/window.h"
 #include "record/supervisor/maps.h"
-#include "record/supervisor/memory.h"
 
 namespace ckpt {
 
@@ -23,13 +23,13 @@ class SitePlanner final {
   explicit SitePlanner(pid_t pid) : pid_(pid) {}
 
   // A plan for the instruction at `pc`, or the reason why it stays on the slow path.
-  Result<abi::SitePlan> plan(uint64_t pc, TraceeMemory& memory);
+  Result<abi::SitePlan> plan(uint64_t pc);
 
   // Code appeared in [address, address + bytes): looks for instructions that would give what no
   // log holds, without a trap: rdrand, rdseed, xsave, and rdtsc while it is allowed to. Both 0: everywhere.
   void inspect_code(uint64_t address, uint64_t bytes);
-  // What inspect_code found to be changed, one by one.
-  std::optional<abi::SitePlan> next_change(TraceeMemory& memory);
+  // What inspect_code found to be changed, `most` at a time.
+  std::vector<abi::SitePlan> take_changes(size_t most);
   // Whether all code is known, so that time stamps need not trap.
   bool knows_all_code() const { return unknown_.empty(); }
   struct Unknown {
@@ -59,8 +59,8 @@ class SitePlanner final {
   const Mapping* mapping_at(uint64_t pc);
   Result<Loaded*> module_of(const Mapping& m);
   Result<Area*> area_near(uint64_t address);
-  Result<abi::SitePlan> make_plan(uint64_t pc, const Mapping& m, TraceeMemory& memory);
-  Result<abi::SitePlan> plan_breakpoint(uint64_t site, const Mapping& m);
+  Result<abi::SitePlan> make_plan(uint64_t pc, const Mapping& m);
+  Result<abi::SitePlan> place(const sites::Window& window, uint64_t slide);
   void inspect_mapping(const Mapping& m);
   void guard(const Mapping& m, const sites::Module& module, uint64_t slide, uint64_t vaddr);
   bool ours(const Mapping& m) const;
@@ -71,7 +71,7 @@ class SitePlanner final {
   std::vector<Area> areas_;
   std::vector<Slow> slow_;
   uint64_t patched_ = 0;
-  std::deque<abi::SitePlan> changes_;  // a rewrite is planned when it is asked for
+  std::deque<abi::SitePlan> changes_;
   std::vector<Unknown> unknown_;
   std::vector<std::pair<uint64_t, uint64_t>> left_out_;
 };
