@@ -12,6 +12,10 @@ using abi::PatchStep;
 
 namespace {
 
+// Sites that stay slow, so that the supervisor is asked once. A forgotten one is asked again.
+constexpr u64 kRefusedSites = 1021;
+u64 refused_sites[kRefusedSites];
+
 bool map_trampolines(Task* task, const abi::SitePlan& plan, i64 result) {
   constexpr u64 kFixedNoReplace = 0x100000, kPrivateAnonymous = 0x22;
   i64 mapped = raw_syscall(__NR_mmap, plan.map_address, plan.map_bytes, 5, kPrivateAnonymous | kFixedNoReplace, ~0ull, 0);
@@ -87,7 +91,12 @@ void guard_pages(Task* task, u64 start, u64 bytes, u32 protection, i64 result) {
 }  // namespace
 
 bool patch_site(Task* task, Entry kind, u64 site, u64, u64* tail) {
-  if (!ask(abi::Request::site, static_cast<u64>(kind), site)) return false;
+  u64& known = refused_sites[site % kRefusedSites];
+  if (known == site) return false;
+  if (!ask(abi::Request::site, static_cast<u64>(kind), site)) {
+    known = site;
+    return false;
+  }
   abi::SitePlan plan;
   copy_bytes(&plan, exchange(), sizeof plan);
   if (!rewrite(task, plan, 0)) return false;
