@@ -18,6 +18,8 @@ void on_fault(Task* task);
 void fault_at_site(Task* task);
 // An interposed call was passed and `points` reached its target, or attention was asked for.
 void on_point(Task* task);
+// A spin waits for another task: a point, too.
+void on_pause(Task* task);
 // The supervisor interrupted a task that makes no events.
 void on_interrupt(Task* task);
 // A signal arrived that is no fault of the program: keep it.

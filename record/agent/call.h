@@ -80,6 +80,8 @@ void report_refused(u64 number, u64 sub_call);
 
 // Ends the program's recording: logs the end, hashes memory if asked to.
 void log_end(Task* task, abi::EndHow how, i64 status);
+// Handlers of signals that may be delivered now.
+void deliver_signals(Task* task);
 // Signals and the end of the slice, after every event.
 void finish_event(Task* task);
 // Wakes up to `count` emulated futex waiters of this process. Returns how many.

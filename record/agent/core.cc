@@ -123,6 +123,9 @@ extern "C" void ckpt_agent_entered(Frame* frame, const EntryDesc* desc) {
     case Entry::random:
       on_instruction(task, static_cast<Entry>(desc->kind), desc->operand);
       break;
+    case Entry::pause:
+      on_pause(task);
+      break;
     case Entry::xsave:
       if (!emulate_xsave(task, desc->operand)) fault_at_site(task);
       break;

@@ -282,7 +282,6 @@ void log_call_as(const Call& call, i64 result, const Row& row) {
 void log_call(const Call& call, i64 result) { log_call_as(call, result, *call.row); }
 
 void finish_event(Task* task) {
-  extern void deliver_signals(Task*);
   task->points = 0;  // counted from this event on
   deliver_signals(task);
   if (turn_wanted()) {
@@ -323,22 +322,33 @@ void on_instruction(Task* task, Entry kind, u32 operand) {
   record_instruction(task, kind, operand);
 }
 
-void on_point(Task* task) {
+namespace {
+
+void pass_point(Task* task, bool yields) {
   if (task->passthrough) return;
   bool logged = false;
   if (turn_wanted()) {
     u64 events = control().events_written;
-    yield_turn(task, abi::TurnGiven::at_point, false);
+    yield_turn(task, abi::TurnGiven::at_point, yields);
     logged = control().events_written != events;
   }
   if (logged) task->points = 0;
   if (signal_waiting(task)) {
-    extern void deliver_signals(Task*);
     deliver_signals(task);
     task->points = 0;
   } else {
     store(control().attention, 0u);
   }
+}
+
+}  // namespace
+
+void on_point(Task* task) { pass_point(task, false); }
+
+// What the spin waits for cannot happen while this task runs.
+void on_pause(Task* task) {
+  task->points++;
+  if (turn_wanted() || load(control().attention)) pass_point(task, true);
 }
 
 }  // namespace ckpt::agent

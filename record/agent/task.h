@@ -22,8 +22,8 @@ inline u64* frame_register(Frame* frame, u32 number) {
   return reinterpret_cast<u64*>(frame) + kPlace[number & 15];
 }
 
-// Why the agent was entered. The first seven are TrampolineDesc::kind.
-enum class Entry : u32 { syscall = 0, rdtsc = 1, rdtscp = 2, rdrand = 3, rdseed = 4, xsave = 5, cpuid = 6, fault = 16, interrupt = 17, point = 18, random = 19, start = 20 };
+// Why the agent was entered. The first eight are TrampolineDesc::kind.
+enum class Entry : u32 { syscall = 0, rdtsc = 1, rdtscp = 2, rdrand = 3, rdseed = 4, xsave = 5, cpuid = 6, pause = 7, fault = 16, interrupt = 17, point = 18, random = 19, start = 20 };
 
 // The head of a trampoline's descriptor, and of the one a trap handler fills in.
 struct EntryDesc {

@@ -32,7 +32,7 @@ struct Candidate {
   uint64_t instruction;  // where the instruction over it begins, prefixes included; 0 if unknown
 };
 
-// rdtsc, rdtscp, the register forms of rdrand and rdseed, xsave and cpuid, at any byte offset of the
+// rdtsc, rdtscp, the register forms of rdrand and rdseed, xsave, cpuid and pause, at any byte offset of the
 // executable segments, in address order. Syscalls are left out: they do trap.
 Result<std::vector<Candidate>> scan_candidates(const Module& module);
 

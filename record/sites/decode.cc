@@ -51,6 +51,8 @@ std::optional<SiteKind> kind_of(const ZydisDecodedInstruction& instruction) {
       return SiteKind::rdrand;
     case ZYDIS_MNEMONIC_RDSEED:
       return SiteKind::rdseed;
+    case ZYDIS_MNEMONIC_PAUSE:
+      return SiteKind::pause;
     case ZYDIS_MNEMONIC_CPUID:
       return SiteKind::cpuid;
     case ZYDIS_MNEMONIC_XSAVE:

@@ -52,8 +52,10 @@ static bool each_probable(Bytes bytes, Probable probable, Visit visit) {
 }
 
 static std::optional<SiteKind> kind_at(Bytes bytes, size_t at) {
-  if (bytes.size() - at < 2 || bytes[at] != 0x0f) return std::nullopt;
+  if (bytes.size() - at < 2) return std::nullopt;
   uint8_t second = bytes[at + 1];
+  if (bytes[at] == 0xf3 && second == 0x90) return SiteKind::pause;
+  if (bytes[at] != 0x0f) return std::nullopt;
   if (second == 0x05) return SiteKind::syscall;
   if (second == 0x31) return SiteKind::rdtsc;
   if (second == 0xa2) return SiteKind::cpuid;
@@ -71,13 +73,15 @@ static std::optional<SiteKind> kind_at(Bytes bytes, size_t at) {
 bool find_sites(const Segment& segment, size_t limit, std::vector<RawSite>& out) {
   auto probable = [](__m128i here, __m128i next) {
     __m128i second = either(either(equal(next, 0x05), equal(next, 0x31)), either(equal(next, 0x01), equal(next, 0xc7)));
-    return both(equal(here, 0x0f), either(second, either(equal(next, 0xae), equal(next, 0xa2))));
+    __m128i pause = both(equal(here, 0xf3), equal(next, 0x90));
+    return either(pause, both(equal(here, 0x0f), either(second, either(equal(next, 0xae), equal(next, 0xa2)))));
   };
   return each_probable(segment.bytes, probable, [&](size_t at) {
     auto kind = kind_at(segment.bytes, at);
     if (!kind) return true;
     if (out.size() == limit) return false;
-    out.push_back({segment.vaddr + at, *kind});
+    bool prefixed = *kind == SiteKind::pause;  // the opcode is what counts as its place
+    out.push_back({segment.vaddr + at + prefixed, *kind});
     return true;
   });
 }

@@ -19,8 +19,8 @@ static constexpr std::array kRefusalNames = {
 };
 static_assert(kRefusalNames.size() == static_cast<size_t>(Refusal::too_many_sites) + 1);
 
-static constexpr std::array kKindNames = {"syscall", "rdtsc", "rdtscp", "rdrand", "rdseed", "xsave", "cpuid"};
-static_assert(kKindNames.size() == static_cast<size_t>(SiteKind::cpuid) + 1);
+static constexpr std::array kKindNames = {"syscall", "rdtsc", "rdtscp", "rdrand", "rdseed", "xsave", "cpuid", "pause"};
+static_assert(kKindNames.size() == static_cast<size_t>(SiteKind::pause) + 1);
 
 const char* name_of(Refusal refusal) {
   return kRefusalNames[static_cast<size_t>(refusal)];

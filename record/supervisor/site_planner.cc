@@ -198,8 +198,8 @@ void SitePlanner::inspect_mapping(const Mapping& m) {
   for (const sites::Candidate& candidate : *found) {
     uint64_t at = candidate.vaddr + slide;
     if (at < m.start || at >= m.end || candidate.standing == sites::Standing::inside) continue;
-    // xsave and cpuid hide only what rarely matters: no reason to let time stamps trap.
-    bool rare = candidate.kind == sites::SiteKind::xsave || candidate.kind == sites::SiteKind::cpuid;
+    // xsave and cpuid hide only what rarely matters, pause nothing: no reason to let time stamps trap.
+    bool rare = candidate.kind == sites::SiteKind::xsave || candidate.kind == sites::SiteKind::cpuid || candidate.kind == sites::SiteKind::pause;
     if (candidate.standing == sites::Standing::instruction)
       wanted.push_back(candidate.instruction);
     else if (!rare)

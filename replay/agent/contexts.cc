@@ -213,6 +213,10 @@ void on_point(Task* task) {
   after_event(task);
 }
 
+void on_pause(Task* task) {
+  if (++task->points == task->point_target) on_point(task);
+}
+
 // The place that look_for_place was told of is found.
 void on_interrupt(Task* task) {
   const abi::EventHeader* event = next_event();
