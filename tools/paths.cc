@@ -88,6 +88,13 @@ Result<void> point_latest_at(const std::string& root, const std::string& name) {
   return error;
 }
 
+// Where the link leads, or nothing.
+std::string link_target(const std::string& link) {
+  std::array<char, PATH_MAX> target;
+  ssize_t bytes = readlink(link.c_str(), target.data(), target.size());
+  return std::string(target.data(), bytes > 0 ? static_cast<size_t>(bytes) : 0);
+}
+
 }  // namespace
 
 std::string executable_folder() {
@@ -141,10 +148,8 @@ Result<std::string> resolve_trace(const std::string& name) {
   std::string root = store_root();
   if (name.empty() || name == kLatest) {
     std::string latest = text(root, "/", kLatest);
-    std::array<char, PATH_MAX> target;
     // The folder's own name reads better in messages than the link's.
-    if (ssize_t bytes = readlink(latest.c_str(), target.data(), target.size()); bytes > 0) {
-      std::string linked = std::string(target.data(), static_cast<size_t>(bytes));
+    if (std::string linked = link_target(latest); !linked.empty()) {
       std::string folder = linked[0] == '/' ? linked : text(root, "/", linked);
       if (is_trace_folder(folder)) return folder;
     }
@@ -176,12 +181,37 @@ Result<std::string> new_trace_folder(const std::string& program) {
     std::string name = text(stem, "-", ++number);
     std::string folder = text(root, "/", name);
     if (mkdir(folder.c_str(), 0700) == 0) {
-      CKPT_CHECK(point_latest_at(root, name));
-      return folder;
+      Result<void> pointed = point_latest_at(root, name);
+      if (pointed) return folder;
+      rmdir(folder.c_str());
+      return pointed.error();
     }
     if (errno != EEXIST) return io_error(text("make folder ", folder));
   }
   return Error{.code = Code::limit, .message = text("store ", root, ": no free name for ", stem, "; use -o")};
+}
+
+Before look_before_recording(const std::string& folder) {
+  struct stat facts;
+  return {.had_folder = !folder.empty() && lstat(folder.c_str(), &facts) == 0,
+          .latest = link_target(text(store_root(), "/", kLatest))};
+}
+
+void remove_empty_trace(const std::string& folder) {
+  struct stat facts;
+  if (is_file(folder + "/image-0") || stat((folder + "/events").c_str(), &facts) != 0 || facts.st_size != 0) return;
+  for (const char* file : {"/events", "/end", "/header"}) unlink((folder + file).c_str());
+}
+
+void take_back_folder(const std::string& folder, const Before& before) {
+  if (before.had_folder || rmdir(folder.c_str()) != 0) return;
+  std::string root = store_root(), latest = text(root, "/", kLatest);
+  // Another recording may have begun since.
+  if (text(root, "/", link_target(latest)) != folder) return;
+  if (before.latest.empty())
+    unlink(latest.c_str());
+  else
+    (void)point_latest_at(root, before.latest);
 }
 
 }  // namespace ckpt

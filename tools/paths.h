@@ -39,4 +39,18 @@ Result<std::string> resolve_trace(const std::string& name);
 // path: its last part counts.
 Result<std::string> new_trace_folder(const std::string& program);
 
+// What a recording that comes to nothing has to leave as it was.
+struct Before {
+  bool had_folder = false;  // the trace's folder is the user's own
+  std::string latest;       // where `latest` led, or nothing
+};
+// `folder` may be empty: a new one in the store will be made.
+Before look_before_recording(const std::string& folder);
+
+// Removes the files of a trace that holds neither an image nor an event.
+void remove_empty_trace(const std::string& folder);
+
+// Removes an empty `folder` that was not there before, and lets `latest` lead where it led.
+void take_back_folder(const std::string& folder, const Before& before);
+
 }  // namespace ckpt

@@ -6,7 +6,9 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 
+#include "record/supervisor/launch.h"
 #include "record/supervisor/recorder.h"
+#include "tools/command.h"
 #include "tools/paths.h"
 
 namespace {
@@ -14,9 +16,13 @@ namespace {
 constexpr int kOurFailure = 125, kNotExecutable = 126, kNotFound = 127;
 
 int fail(const ckpt::Error& error) {
-  std::fprintf(stderr, "ckpt: %s\n", error.message.c_str());
-  if (error.code == ckpt::Code::not_found) return kNotFound;
-  return kOurFailure;
+  return ckpt::complain(kOurFailure, error);
+}
+
+// The program cannot be recorded.
+int refuse(const ckpt::Error& error) {
+  bool is_missing = error.code == ckpt::Code::not_found, cannot_run = error.code == ckpt::Code::io;
+  return ckpt::complain(is_missing ? kNotFound : cannot_run ? kNotExecutable : kOurFailure, error);
 }
 
 void add_options(CLI::App& app, ckpt::RecordOptions& options, std::string& death, std::string& full) {
@@ -76,13 +82,9 @@ int main(int argc, char** argv) {
   } catch (const CLI::CallForHelp& help) {
     return app.exit(help);
   } catch (const CLI::ParseError& error) {
-    std::fprintf(stderr, "ckpt: %s; see ckpt record --help\n", error.what());
-    return kOurFailure;
+    return ckpt::complain(kOurFailure, ckpt::text(error.what(), "; see ckpt record --help"));
   }
-  if (command.empty()) {
-    std::fprintf(stderr, "ckpt: no program given; see ckpt record --help\n");
-    return kOurFailure;
-  }
+  if (command.empty()) return ckpt::complain(kOurFailure, "no program given; see ckpt record --help");
   options.command = std::move(command);
   options.on_recorder_death = death == "end" ? ckpt::OnRecorderDeath::end : ckpt::OnRecorderDeath::go_on;
   options.on_full = full == "end" ? ckpt::OnFull::end : ckpt::OnFull::go_on;
@@ -92,6 +94,9 @@ int main(int argc, char** argv) {
   if (!shim) return fail(shim.error());
   auto blob = ckpt::library_file("ckpt-agent-record.bin");
   if (!blob) return fail(blob.error());
+  // Asked before anything is made.
+  if (auto program = ckpt::find_program(options.command[0]); !program) return refuse(program.error());
+  const ckpt::Before before = ckpt::look_before_recording(options.trace_folder);
   if (options.trace_folder.empty()) {
     auto folder = ckpt::new_trace_folder(options.command[0]);
     if (!folder) return fail(folder.error());
@@ -100,8 +105,11 @@ int main(int argc, char** argv) {
   ckpt::Recorder recorder(options);
   auto outcome = recorder.run(*shim, *blob);
   if (!outcome) {
-    ::rmdir(options.trace_folder.c_str());
-    return outcome.error().code == ckpt::Code::io && outcome.error().os_errno == 0 ? (fail(outcome.error()), kNotExecutable) : fail(outcome.error());
+    // Not executed (io without an errno), or without the agent: the trace is begun, and empty.
+    bool not_executed = outcome.error().code == ckpt::Code::io && outcome.error().os_errno == 0;
+    if (not_executed || outcome.error().code == ckpt::Code::unsupported) ckpt::remove_empty_trace(options.trace_folder);
+    ckpt::take_back_folder(options.trace_folder, before);
+    return not_executed ? refuse(outcome.error()) : fail(outcome.error());
   }
   end_like(*outcome);
 }

@@ -5,15 +5,15 @@
 #include <cstdio>
 
 #include "replay/timeline/replayer.h"
+#include "tools/command.h"
 #include "tools/paths.h"
 
 namespace {
 
-constexpr int kAgreed = 0, kDiverged = 3, kInexact = 4, kCannot = 125;
+constexpr int kAgreed = 0, kDiverged = 3, kInexact = 4;
 
 int fail(const ckpt::Error& error) {
-  std::fprintf(stderr, "ckpt: %s\n", error.message.c_str());
-  return kCannot;
+  return ckpt::complain(ckpt::kExitFailed, error);
 }
 
 }  // namespace
@@ -31,8 +31,7 @@ int main(int argc, char** argv) {
   } catch (const CLI::CallForHelp& help) {
     return app.exit(help);
   } catch (const CLI::ParseError& error) {
-    std::fprintf(stderr, "ckpt: %s; see ckpt replay --help\n", error.what());
-    return kCannot;
+    return ckpt::complain(ckpt::kExitFailed, ckpt::text(error.what(), "; see ckpt replay --help"));
   }
   auto folder = ckpt::resolve_trace(trace);
   if (!folder) return fail(folder.error());

@@ -1,5 +1,7 @@
 #include "record/agent/ring.h"
 
+#include "record/agent/request.h"
+
 namespace ckpt::agent {
 
 namespace {
@@ -17,13 +19,14 @@ void wake_supervisor(abi::Control& shared) {
 void wait_for_room(abi::Control& shared) {
   Timespec half{0, 500'000'000};
   for (;;) {
+    if (shared.discard) shared.ring_read = shared.ring_written;  // nobody reads any more
     known_read = load(shared.ring_read);
     if (shared.ring_written + kEventRoom - known_read <= abi::kRingBytes) return;
     wake_supervisor(shared);
     u32 seen = load(shared.producer_waits);
     if (load(shared.ring_read) != known_read) continue;
     futex_wait(&shared.producer_waits, seen, &half);
-    if (load(shared.ring_read) == known_read && raw_syscall(__NR_kill, shared.supervisor_pid, 0) == -kESRCH) {
+    if (load(shared.ring_read) == known_read && supervisor_is_gone()) {
       if (!shared.go_on_without_supervisor) raw_syscall(__NR_exit_group, 125);
       // Nobody reads any more: write over what is there.
       shared.discard = 1;

@@ -40,7 +40,9 @@ Result<void> check_recordable(const std::string& path, int depth) {
   if (std::memcmp(elf.e_ident, ELFMAG, SELFMAG) != 0) return {};  // the kernel says what is wrong
   if (elf.e_ident[EI_CLASS] != ELFCLASS64 || elf.e_machine != EM_X86_64) return cannot(path, "not an x86-64 program; only those can be recorded");
   struct stat facts;
-  if (::stat(path.c_str(), &facts) == 0 && (facts.st_mode & (S_ISUID | S_ISGID)) && ::geteuid() != 0)
+  bool found = ::stat(path.c_str(), &facts) == 0;
+  bool changes_user = found && (((facts.st_mode & S_ISUID) && facts.st_uid != ::geteuid()) || ((facts.st_mode & S_ISGID) && facts.st_gid != ::getegid()));
+  if (found && (facts.st_mode & (S_ISUID | S_ISGID)) && (changes_user || ::geteuid() != 0))
     return cannot(path, "set-user-id: the loader ignores preloaded libraries; record it as the user it changes to");
   for (unsigned i = 0; i < elf.e_phnum; i++) {
     Elf64_Phdr segment;
@@ -108,15 +110,20 @@ Result<std::string> find_program(const std::string& name) {
       at = end + 1;
     }
   }
-  bool found = false;
+  bool found = false, folder = false;
   for (const std::string& place : places) {
     struct stat facts;
-    if (::stat(place.c_str(), &facts) != 0 || S_ISDIR(facts.st_mode)) continue;
+    if (::stat(place.c_str(), &facts) != 0) continue;
+    if (S_ISDIR(facts.st_mode)) {
+      folder = folder || place == name;
+      continue;
+    }
     found = true;
     if (::access(place.c_str(), X_OK) != 0) continue;
     CKPT_CHECK(check_recordable(place, 0));
     return place;
   }
+  if (folder) return Error{.code = Code::io, .message = text(name, ": is a folder; name a program in it")};
   if (found) return Error{.code = Code::io, .message = text(name, ": not executable; chmod +x it, or name its interpreter")};
   return Error{.code = Code::not_found, .message = text(name, ": no such program; give its path")};
 }

@@ -205,7 +205,9 @@ void Recorder::State::map_file() {
         r[4] = identity->first;
         r[5] = identity->second;
       } else {
-        note = text("a mapped file was not copied: ", copy.error().message);
+        // Replay could not show it: as with every write that fails, the trace ends before it.
+        drain();
+        stop_writing(copy.error());
       }
     }
   }
@@ -258,7 +260,7 @@ void Recorder::State::stop_writing(const Error& error) {
   std::fprintf(stderr, "ckpt: %s: recording stops here, the trace is valid up to event %llu; %s\n", error.message.c_str(),
                static_cast<unsigned long long>(writer->events()),
                options.on_full == OnFull::end ? "the program is ended" : "the program goes on");
-  if (options.on_full == OnFull::end) ::kill(pid, SIGKILL);
+  if (options.on_full == OnFull::end && !ended) ::kill(pid, SIGKILL);
 }
 
 void Recorder::State::drain() {
@@ -333,6 +335,8 @@ void Recorder::State::loop() {
 }
 
 Result<void> Recorder::State::finish() {
+  if (!write_failed)
+    if (auto done = writer->flush(); !done) stop_writing(done.error());
   if (!end_seen) {
     end.how = WIFSIGNALED(wait_status) ? abi::EndHow::signal : control().execs ? abi::EndHow::exec : abi::EndHow::lost;
     end.status = WIFSIGNALED(wait_status) ? WTERMSIG(wait_status) : WEXITSTATUS(wait_status);

@@ -19,18 +19,34 @@ namespace ckpt {
 
 namespace {
 
+// Where cpuid says which instructions programs may use; bits that are the kernel's are left out.
+struct FeatureWord {
+  uint32_t leaf;
+  uint32_t CpuidRow::*reg;
+  uint32_t mask;
+  const char* name;
+};
+constexpr FeatureWord kFeatures[] = {
+    {1, &CpuidRow::ecx, 0x72d83203, "ecx"},           // SSE3 to SSE4.2, FMA, MOVBE, POPCNT, AES, AVX, F16C, RDRAND
+    {7, &CpuidRow::ebx, 0xffffffff, "ebx"},
+    {7, &CpuidRow::ecx, 0x1a405f62, "ecx"},           // AVX-512 from VBMI on, WAITPKG, GFNI, VAES, RDPID, MOVDIRI
+    {7, &CpuidRow::edx, 0x03c1411c, "edx"},           // AVX-512 of later kinds, FSRM, SERIALIZE, AMX
+    {0x80000001, &CpuidRow::ecx, 0x00210861, "ecx"},  // LAHF, LZCNT, SSE4a, XOP, FMA4, TBM
+};
+
 // The CPU must have what the image was made for: the vector state's size and the features.
 Result<void> check_cpu(const TraceHeader& recorded) {
   TraceHeader here;
   fill_cpu_facts(&here);
   if ((recorded.xcr0 & here.xcr0) != recorded.xcr0 || recorded.xsave_bytes > here.xsave_bytes)
     return Error{.code = Code::unsupported, .message = text("the trace needs vector state 0x", std::hex, recorded.xcr0, ", this CPU has 0x", here.xcr0, "; replay it on a machine like the recording one")};
-  for (const CpuidRow& row : recorded.cpuid) {
-    if (row.leaf != 7 || row.subleaf != 0) continue;
-    for (const CpuidRow& mine : here.cpuid)
-      if (mine.leaf == 7 && mine.subleaf == 0 && (row.ebx & ~mine.ebx))
-        return Error{.code = Code::unsupported, .message = text("the trace was recorded on a CPU with features this one lacks (cpuid leaf 7, ebx 0x", std::hex, row.ebx & ~mine.ebx, "); replay it on a machine like the recording one")};
-  }
+  for (const FeatureWord& word : kFeatures)
+    for (const CpuidRow& row : recorded.cpuid)
+      for (const CpuidRow& mine : here.cpuid) {
+        if (row.leaf != word.leaf || row.subleaf != 0 || mine.leaf != row.leaf || mine.subleaf != 0) continue;
+        if (uint32_t missing = row.*word.reg & ~(mine.*word.reg) & word.mask)
+          return Error{.code = Code::unsupported, .message = text("the trace was recorded on a CPU with features this one lacks (cpuid leaf 0x", std::hex, word.leaf, ", ", word.name, " 0x", missing, "); replay it on a machine like the recording one")};
+      }
   return {};
 }
 
@@ -112,7 +128,13 @@ Result<void> Replay::finish() {
     channel_.answer(1);
     return {};
   }
-  if (feed_error_) outcome_.report += text("the trace is damaged: ", feed_error_->message, "; replayed up to event ", outcome_.events, "\n");
+  if (feed_error_) {
+    // Agreed as far as it could be read; the hashes are of a later moment.
+    outcome_.inexact = true;
+    outcome_.report += text("the trace is damaged: ", feed_error_->message, "; replayed up to event ", outcome_.events, "\n");
+    channel_.answer(1);
+    return {};
+  }
   if (options_.verify && end && end->has_final_hash) {
     CKPT_TRY(PageHashes recorded, read_page_hashes(options_.trace_folder, kFinalHashes));
     TraceeMemory tracee = memory();
