@@ -117,6 +117,54 @@ i64 timed_wait(Call& call) {
   return result;
 }
 
+// Whether the kernel would end the program for it. Those that stop it, and those that come to
+// our handler in any case, are not meant.
+bool ends_program(Task* task, int signal) {
+  constexpr u64 kStop = signal_bit(kSIGSTOP) | signal_bit(20) | signal_bit(21) | signal_bit(22);
+  return !((kStop | kOwned) & signal_bit(signal)) && task->actions[signal].handler == 0 &&
+         delivery_of(task, signal, false) == Delivery::fatal;
+}
+
+// A program that sends itself what it dies of, by abort() for one: its memory can still be
+// looked at. The kernel would leave no time for that.
+i64 send_signal(Call& call) {
+  Task* task = call.task;
+  u64 signal = call.args[call.number == __NR_tgkill ? 2 : 1];
+  bool to_task = call.number != __NR_kill;
+  bool ours = call.args[0] == (call.number == __NR_tkill ? task->tid : process.pid);
+  if (call.number == __NR_tgkill) ours &= call.args[1] == task->tid;
+  bool open = signal >= 1 && signal <= 64 && !(task->mask & signal_bit(static_cast<int>(signal)));
+  if (ours && open && !task->vfork_child && (to_task || alone() || signal == kSIGKILL) && ends_program(task, static_cast<int>(signal))) {
+    log_call(call, 0);
+    die(task, static_cast<int>(signal), false);
+  }
+  i64 result = perform(call);
+  log_call(call, result);
+  return result;
+}
+
+// A signal that waits in the kernel and ends the program once `mask` lets it through, or 0.
+int fatal_signal_behind(Task* task, u64 before, u64 mask) {
+  u64 pending = 0;
+  if (!(before & ~mask) || failed(raw_syscall(__NR_rt_sigpending, reinterpret_cast<u64>(&pending), 8))) return 0;
+  for (pending &= before & ~mask; pending; pending &= pending - 1) {
+    int signal = __builtin_ctzll(pending) + 1;
+    if (ends_program(task, signal)) return signal;
+  }
+  return 0;
+}
+
+i64 change_mask(Call& call) {
+  Task* task = call.task;
+  u64 before = task->mask;
+  i64 result = emulate_sigprocmask(task, call.args[0], call.args[1], call.args[2], call.args[3]);
+  int fatal = failed(result) || !call.args[1] ? 0 : fatal_signal_behind(task, before, task->mask);
+  if (!failed(result) && call.args[1] && !fatal) set_kernel_mask(task, task->mask);
+  log_call(call, result);
+  if (fatal) die(task, fatal, false);
+  return result;
+}
+
 }  // namespace
 
 void set_kernel_mask(Task* task, u64 mask) {
@@ -197,10 +245,7 @@ i64 record_signal_call(Call& call) {
       log_call(call, result);
       return result;
     case Handler::sigprocmask:
-      result = emulate_sigprocmask(task, call.args[0], call.args[1], call.args[2], call.args[3]);
-      if (!failed(result) && call.args[1]) set_kernel_mask(task, task->mask);
-      log_call(call, result);
-      return result;
+      return change_mask(call);
     case Handler::sigaltstack:
       result = emulate_sigaltstack(task, call.args[0], call.args[1]);
       log_call(call, result);
@@ -221,6 +266,8 @@ i64 record_signal_call(Call& call) {
       log_call(call, result);
       return result;
     }
+    case Handler::kill:
+      return send_signal(call);
     default:  // pause
       result = perform_blocking(call, call.args);
       log_call(call, result);

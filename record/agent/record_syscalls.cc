@@ -155,7 +155,7 @@ i64 record_call(Call& call) {
     case Handler::get_robust_list: case Handler::rseq: case Handler::arch_prctl: case Handler::prctl: case Handler::yield:
       return record_task(call);
     case Handler::sigaction: case Handler::sigprocmask: case Handler::sigreturn: case Handler::sigaltstack:
-    case Handler::sigsuspend: case Handler::sigtimedwait: case Handler::sigpending: case Handler::pause:
+    case Handler::sigsuspend: case Handler::sigtimedwait: case Handler::sigpending: case Handler::pause: case Handler::kill:
       return record_signal_call(call);
     case Handler::futex: case Handler::futex_waitv: return record_futex(call);
     case Handler::sleep: case Handler::clock_sleep: case Handler::clock: return record_time(call);

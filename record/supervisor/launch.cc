@@ -128,7 +128,7 @@ Result<std::string> find_program(const std::string& name) {
   return Error{.code = Code::not_found, .message = text(name, ": no such program; give its path")};
 }
 
-Result<pid_t> launch(const LaunchPlan& plan, const RecordOptions& options, Channel& channel) {
+Result<Launched> launch(const LaunchPlan& plan, const RecordOptions& options, Channel& channel) {
   int blob = ::open(plan.blob.c_str(), O_RDONLY | O_CLOEXEC);
   if (blob < 0) return io_error(plan.blob);
   int blob_high = high_descriptor(blob), memory_high = high_descriptor(channel.fd());
@@ -136,10 +136,15 @@ Result<pid_t> launch(const LaunchPlan& plan, const RecordOptions& options, Chann
   std::vector<std::string> variables = program_environment(plan, blob_high, memory_high);
   std::vector<std::string> arguments = options.command;
   std::vector<char*> envp = pointers(variables), argv = pointers(arguments);
+  int gate[2];
+  if (::pipe2(gate, O_CLOEXEC) != 0) return io_error("pipe");
   pid_t parent = ::getpid();
   pid_t pid = ::fork();
   if (pid < 0) return io_error("fork");
   if (pid == 0) {
+    ::close(gate[1]);
+    char word;
+    if (::read(gate[0], &word, 1) != 1) ::_exit(125);
     if (options.on_recorder_death == OnRecorderDeath::end) {
       ::prctl(PR_SET_PDEATHSIG, SIGKILL);
       if (::getppid() != parent) ::_exit(125);
@@ -150,9 +155,16 @@ Result<pid_t> launch(const LaunchPlan& plan, const RecordOptions& options, Chann
     channel.control().failed_values[0] = static_cast<uint64_t>(reason);
     ::_exit(126);
   }
+  ::close(gate[0]);
   ::close(blob_high);
   ::close(memory_high);
-  return pid;
+  return Launched{pid, FileHandle(gate[1])};
+}
+
+Result<void> let_go(Launched& launched) {
+  if (::write(launched.gate.get(), "", 1) != 1) return io_error("start the program");
+  launched.gate = FileHandle();
+  return {};
 }
 
 }  // namespace ckpt

@@ -7,6 +7,7 @@
 
 #include "record/supervisor/channel.h"
 #include "record/supervisor/options.h"
+#include "trace/store/file_io.h"
 
 namespace ckpt {
 
@@ -20,7 +21,14 @@ struct LaunchPlan {
   uint64_t zone = 0;
 };
 
+// A child that is about to become the program: it waits until it is let go, and ends if it never is.
+struct Launched {
+  pid_t pid = -1;
+  FileHandle gate;
+};
+
 // The child's environment and descriptors are the caller's, but for what the shim removes.
-Result<pid_t> launch(const LaunchPlan& plan, const RecordOptions& options, Channel& channel);
+Result<Launched> launch(const LaunchPlan& plan, const RecordOptions& options, Channel& channel);
+Result<void> let_go(Launched& launched);
 
 }  // namespace ckpt

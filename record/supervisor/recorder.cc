@@ -138,10 +138,11 @@ Result<void> Recorder::State::prepare(const std::string& shim, const std::string
   header.kernel = names.release;
   header.zone_base = plan.zone;
   header.started_ns = now_ns(CLOCK_REALTIME);
-  header.pid = 0;
+  CKPT_TRY(Launched launched, launch(plan, options, *channel));
+  pid = header.pid = launched.pid;
   CKPT_TRY(writer, Writer::create(options.trace_folder, header));
   started_ns = last_tick_ns = last_flush_ns = events_since_ns = now_ns(CLOCK_MONOTONIC);
-  CKPT_TRY(pid, launch(plan, options, *channel));
+  CKPT_CHECK(let_go(launched));
   planner.emplace(pid);
   forward_signals(pid);
   return {};

@@ -175,6 +175,8 @@ void after_event(Task* task) {
   task->point_target = ~0ull;
   const abi::EventHeader* event;
   while ((event = next_event())) {
+    bool dies = event->kind == EventKind::end && event->number == static_cast<u16>(abi::EndHow::signal);
+    if (dies) reached_end(task);
     bool own_signal = event->kind == EventKind::signal && event->task == task->number &&
                       event_args(event)[0] == static_cast<u64>(abi::SignalHow::asynchronous);
     bool new_code = event->kind == EventKind::patch && event->task == task->number && event->result == 1;

@@ -33,7 +33,7 @@ enum class Handler : uint8_t {
   clone, clone3, fork, vfork, exec, exit, exit_group, set_tid_address, set_robust_list, get_robust_list, rseq,
   arch_prctl, prctl, yield,
   // signals.cc
-  sigaction, sigprocmask, sigreturn, sigaltstack, sigsuspend, sigtimedwait, sigpending, pause,
+  sigaction, sigprocmask, sigreturn, sigaltstack, sigsuspend, sigtimedwait, sigpending, pause, kill,
   // futex.cc
   futex, futex_waitv,
   // files.cc: calls that change which descriptors exist, and calls with their own non-blocking form
