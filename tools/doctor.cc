@@ -31,7 +31,7 @@ constexpr Tried kTried[] = {
     {"seccomp filter", probe_seccomp_trap, "in place of user dispatch where that is missing",
      "not needed with user dispatch"},
     {"FSGSBASE", probe_fsgsbase, "to find a task's state, 12 ns", "arch_prctl, a syscall of about 100 ns"},
-    {"PR_SET_TSC", probe_tsc_trap, "to see rdtsc and rdtscp", "none: a program that uses rdtsc may diverge"},
+    {"PR_SET_TSC", probe_tsc_trap, "to see rdtsc in code that is not known", "none: such code may diverge"},
     {"cpuid faulting", probe_cpuid_fault, "not needed: the trace holds the cpuid table",
      "the trace holds the cpuid table, replay compares it"},
     {"userfaultfd", probe_userfaultfd, "for write tracking", "a forked child that compares pages"},

@@ -87,7 +87,9 @@ void trap_time_stamps(Task* task) {
     raw_syscall(__NR_clock_gettime, kRawClock, reinterpret_cast<u64>(&clock_anchor));
     control().trap_tsc = 1;
   }
-  if (!task->tsc_traps && raw_syscall(__NR_prctl, kSetTsc, kTscTraps, 0, 0, 0) == 0) task->tsc_traps = 1;
+  if (task->tsc_traps) return;
+  task->tsc_traps = 1;
+  if (failed(raw_syscall(__NR_prctl, kSetTsc, kTscTraps, 0, 0, 0))) report_refused(__NR_prctl, kSetTsc);
 }
 
 }  // namespace ckpt::agent
