@@ -8,6 +8,8 @@
 #include "trace/model/subcalls.h"
 #include "trace/model/syscalls.h"
 
+struct ShimTable;
+
 namespace ckpt::agent {
 
 struct Call {
@@ -74,6 +76,9 @@ void prepare_code(Task* task, u64 address, u64 bytes);
 bool lift_guard(Task* task, u64 pc);
 // From now on rdtsc traps wherever it is not rewritten, and costs a kernel call where it is.
 void trap_time_stamps(Task* task);
+
+// What the shim jumps through; the program's memory.
+extern ::ShimTable* shim_table;
 
 // Says once, to the supervisor, that a call has no row or is refused.
 void report_refused(u64 number, u64 sub_call);

@@ -75,8 +75,7 @@ Task* new_task() {
     task->self = task;
     task->slot = slot;
     task->stack_top = reinterpret_cast<u64>(task) + kStackTopOffset;
-    task->point_target = ~0ull;
-    task->attention = &control().attention;
+    begin_points(task);
     task->number = ++process.next_task_number;
     task->altstack.flags = 2;  // SS_DISABLE
     task->actions = process_actions;

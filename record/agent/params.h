@@ -2,7 +2,7 @@
 // program's image and may be older than the agent that replays it: only add at the end.
 #pragma once
 
-#define CKPT_SHIM_VERSION 1
+#define CKPT_SHIM_VERSION 2
 
 // Fixed places at the start of the agent's blob: header, then jumps of 16 bytes each.
 #define CKPT_BLOB_MAGIC 0x31746e6567612e63
@@ -27,6 +27,7 @@ struct ShimTable {
   uint64_t enabled;       // 0: interposed calls go straight on
   uint64_t point;         // address of the agent's point entry
   uint64_t random;        // address of uint32_t random()
+  const volatile uint32_t* attention;  // not 0: look at `enabled`, and if that is set enter the agent
 };
 
 struct ShimParams {

@@ -1,6 +1,7 @@
 // Interposed functions: each counts a point and goes on to the next definition. At a point the
 // agent may give the turn away, or deliver a signal, and replay finds the place by the count.
-// Costs about as much as the jump through the PLT that led here.
+// Costs about as much as the jump through the PLT that led here. ckpt_shim_next begins with
+// the way to find the next definition.
 //
 // POINT name, index: `index` is its place in ckpt_shim_next and in ckpt_shim_names.
 
@@ -8,28 +9,34 @@
         .macro  POINT name, index
         .globl  \name
         .type   \name, @function
-        .p2align 4
+        .p2align 6
 \name:
-        cmpq    $0, ckpt_shim_table+8(%rip)     // enabled
-        je      1f
-        incq    %gs:0x28
-        mov     %gs:0x28, %r11
-        cmp     %gs:0x30, %r11
-        je      2f
-        mov     %gs:0x38, %r11
+        mov     ckpt_shim_table+32(%rip), %r11  // attention
         cmpl    $0, (%r11)
         jne     2f
-1:      mov     ckpt_shim_next+8*\index(%rip), %r11
-        test    %r11, %r11
-        jz      3f
-        jmp     *%r11
-2:      lea     1b(%rip), %r11
+        decq    %gs:0x28                        // points_left
+        je      4f
+1:      jmp     *ckpt_shim_next+8*\index(%rip)
+2:      cmpq    $0, ckpt_shim_table+8(%rip)     // enabled
+        je      1b
+        decq    %gs:0x28
+4:      lea     1b(%rip), %r11
         jmp     *ckpt_shim_table+16(%rip)       // point
+        .size   \name, . - \name
 3:      mov     $\index, %r11d
         call    resolve
         jmp     1b
-        .size   \name, . - \name
+        .section .data.next, "aw", @progbits
+        .quad   3b
+        .text
         .endm
+
+        .section .data.next, "aw", @progbits
+        .balign 8
+        .globl  ckpt_shim_next
+        .hidden ckpt_shim_next
+ckpt_shim_next:
+        .text
 
         POINT   malloc, 0
         POINT   free, 1

@@ -1,14 +1,13 @@
 // A child with memory of its own runs unrecorded: it gives back to the kernel what the agent
 // took over, and the agent makes every call as it is, until an exec does away with it.
 #include "record/agent/call.h"
+#include "record/agent/params.h"
 #include "record/agent/signals.h"
 #include "record/agent/sites.h"
 
 namespace ckpt::agent {
 
 namespace {
-
-u32 no_attention;
 
 bool starts_task(u64 number) {
   return number == __NR_clone || number == __NR_clone3 || number == __NR_fork || number == __NR_vfork;
@@ -20,7 +19,7 @@ i64 record_task(Call& call);
 
 void disarm_for_child(Task* task) {
   task->passthrough = 1;
-  task->attention = &no_attention;
+  if (shim_table) shim_table->enabled = 0;
   for (int signal = 1; signal <= 64; signal++)
     if (signal != kSIGSYS) raw_syscall(__NR_rt_sigaction, static_cast<u64>(signal), reinterpret_cast<u64>(&task->actions[signal]), 0, 8);
   raw_syscall(__NR_sigaltstack, reinterpret_cast<u64>(&task->altstack), 0);

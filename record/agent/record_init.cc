@@ -105,6 +105,8 @@ void describe_first_task(Task* task) {
 
 }  // namespace
 
+ShimTable* shim_table;
+
 void initialise(Task* task) {
   auto* params = reinterpret_cast<ShimParams*>(task->frame->rdi);
   process.pid = static_cast<u32>(raw_syscall(__NR_getpid));
@@ -120,7 +122,9 @@ void initialise(Task* task) {
   place_vdso();
   params->table->point = zone() + CKPT_BLOB_POINT;
   params->table->random = zone() + CKPT_BLOB_RANDOM;
+  params->table->attention = &control().attention;
   params->table->enabled = 1;
+  shim_table = params->table;
   control().live_tasks = 1;
   task->frame->rax = 0;
   describe_first_task(task);

@@ -29,7 +29,7 @@ void log_signal(Task* task, int signal, abi::SignalHow how, const u8* info) {
   EventBuilder event(abi::EventKind::signal, static_cast<u16>(signal), task->number);
   event.arg(static_cast<u64>(how));
   event.arg(task->actions[signal].handler);
-  event.arg(task->points);
+  event.arg(points_of(task));
   if (how == abi::SignalHow::synchronous) {
     event.arg(task->fault_error);
     event.arg(task->fault_trap);
@@ -73,7 +73,7 @@ void deliver(Task* task, int signal, abi::SignalHow how) {
   }
   restart_after_handler(task, signal);
   log_signal(task, signal, how, info);
-  task->points = 0;
+  begin_points(task);
   bool reset = task->actions[signal].flags & kSaResetHand;
   if (!push_signal_frame(task, signal, info, false)) die(task, kSIGSEGV, false);
   if (reset) install_kernel_action(signal);

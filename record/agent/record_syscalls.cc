@@ -282,7 +282,7 @@ void log_call_as(const Call& call, i64 result, const Row& row) {
 void log_call(const Call& call, i64 result) { log_call_as(call, result, *call.row); }
 
 void finish_event(Task* task) {
-  task->points = 0;  // counted from this event on
+  begin_points(task);  // counted from this event on
   deliver_signals(task);
   if (turn_wanted()) {
     yield_turn(task, abi::TurnGiven::after_event, task->yields);
@@ -332,10 +332,10 @@ void pass_point(Task* task, bool yields) {
     yield_turn(task, abi::TurnGiven::at_point, yields);
     logged = control().events_written != events;
   }
-  if (logged) task->points = 0;
+  if (logged) begin_points(task);
   if (signal_waiting(task)) {
     deliver_signals(task);
-    task->points = 0;
+    begin_points(task);
   } else {
     store(control().attention, 0u);
   }
@@ -347,7 +347,7 @@ void on_point(Task* task) { pass_point(task, false); }
 
 // What the spin waits for cannot happen while this task runs.
 void on_pause(Task* task) {
-  task->points++;
+  task->points_left--;
   if (turn_wanted() || load(control().attention)) pass_point(task, true);
 }
 

@@ -370,7 +370,7 @@ i64 record_task(Call& call) {
       return record_prctl(call);
     default:  // yield
       log_call(call, 0);
-      task->points = 0;
+      begin_points(task);
       yield_turn(task, abi::TurnGiven::after_event, true);
       return 0;
   }

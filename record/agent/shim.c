@@ -10,7 +10,8 @@
 
 #define HIDDEN __attribute__((visibility("hidden")))
 
-HIDDEN struct ShimTable ckpt_shim_table = {CKPT_SHIM_VERSION, 0, 0, 0};
+static const volatile uint32_t kNotEnabled = 1;
+HIDDEN struct ShimTable ckpt_shim_table = {CKPT_SHIM_VERSION, 0, 0, 0, &kNotEnabled};
 
 static long call6(long nr, long a, long b, long c, long d, long e, long f) {
   long result;
@@ -98,7 +99,7 @@ static const char kNames[][24] = {
     "malloc", "free", "calloc", "realloc", "pthread_mutex_lock", "pthread_mutex_unlock", "pthread_mutex_trylock",
     "pthread_rwlock_rdlock", "pthread_rwlock_wrlock", "pthread_rwlock_unlock", "pthread_spin_lock", "pthread_testcancel",
     "__cxa_guard_acquire", "posix_memalign", "aligned_alloc"};
-HIDDEN void* ckpt_shim_next[sizeof kNames / sizeof kNames[0]];
+extern HIDDEN void* ckpt_shim_next[];
 
 HIDDEN void ckpt_shim_resolve(unsigned index) {
   void* next = dlsym ? dlsym(NEXT_AFTER_US, kNames[index]) : NULL;

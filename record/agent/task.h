@@ -57,15 +57,15 @@ struct KernelAction {
 static_assert(sizeof(KernelAction) == 32);
 
 struct Task {
-  // Offsets up to `attention` are known to entry.S, to trampolines and to the shim.
+  // Offsets up to `points_left` are known to entry.S, to trampolines and to the shim.
   Task* self;          // 0x00
   u64 stack_top;       // 0x08
   u64 scratch_rcx;     // 0x10
   u64 saved_rsp;       // 0x18
   u64 resume;          // 0x20
-  u64 points;          // 0x28 interposed calls passed since the last event
-  u64 point_target;    // 0x30 enter the agent when `points` reaches it
-  u32* attention;      // 0x38
+  u64 points_left;     // 0x28 counted down at each interposed call; the agent is entered at 0
+  u64 points_start;    // 0x30 what it was after the last event
+  u64 spare1;          // 0x38
   u64 scratch_rax;     // 0x40
   u64 spare;           // 0x48
   EntryDesc trap;      // filled by a trap handler that redirects to the entry
@@ -117,7 +117,13 @@ struct Task {
 };
 static_assert(offsetof(Task, stack_top) == 0x08 && offsetof(Task, scratch_rcx) == 0x10);
 static_assert(offsetof(Task, saved_rsp) == 0x18 && offsetof(Task, resume) == 0x20);
-static_assert(offsetof(Task, points) == 0x28 && offsetof(Task, attention) == 0x38);
+static_assert(offsetof(Task, points_left) == 0x28);
+
+// Points passed since the last event, and the next event: after `target` of them the agent is
+// entered.
+inline constexpr u64 kNoTarget = 1ull << 62;
+inline u64 points_of(const Task* task) { return task->points_start - task->points_left; }
+inline void begin_points(Task* task, u64 target = kNoTarget) { task->points_start = task->points_left = target; }
 
 enum TaskState : u32 { kSlotFree = 0, kLive = 1 };
 

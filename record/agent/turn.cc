@@ -79,7 +79,7 @@ void took(Task* task) {
 
 void hand_over(Task* task, abi::TurnGiven how, bool come_back) {
   last_how = static_cast<u16>(how);
-  last_points = task->points;
+  last_points = points_of(task);
   last_holder = task->number;
   if (how == abi::TurnGiven::interrupted) take_state(*task->frame, last_state);
   lock_queue();

@@ -43,7 +43,7 @@ bool deliver_logged_signal(Task* task, const abi::EventHeader* event) {
   consume_event();
   if (delivery != Delivery::handled) reached_end(task);  // it ended the program
   restart_after_handler(task, signal);
-  task->points = 0;
+  begin_points(task);
   if (!push_signal_frame(task, signal, info, false)) reached_end(task);
   return true;
 }
@@ -171,8 +171,7 @@ bool apply_side_event(Task* task, const abi::EventHeader* event) {
 }
 
 void after_event(Task* task) {
-  task->points = 0;
-  task->point_target = ~0ull;
+  begin_points(task);
   const abi::EventHeader* event;
   while ((event = next_event())) {
     bool dies = event->kind == EventKind::end && event->number == static_cast<u16>(abi::EndHow::signal);
@@ -185,7 +184,7 @@ void after_event(Task* task) {
     } else if (own_signal && event_args(event)[2] == 0) {
       deliver_logged_signal(task, event);
     } else if (own_signal) {
-      task->point_target = event_args(event)[2];
+      begin_points(task, event_args(event)[2]);
       break;
     } else if (pass_turn(task, TurnGiven::after_event)) {
       continue;
@@ -194,7 +193,7 @@ void after_event(Task* task) {
                          event_args(event)[0] == static_cast<u64>(abi::SignalHow::interrupted);
       if (interrupted) look_for_place(task, event_args(event) + 3);
       if (is_turn(event, task, TurnGiven::interrupted)) look_for_place(task, event_args(event) + 2);
-      if (is_turn(event, task, TurnGiven::at_point)) task->point_target = event_args(event)[1];
+      if (is_turn(event, task, TurnGiven::at_point)) begin_points(task, event_args(event)[1]);
       break;
     }
   }
@@ -210,13 +209,13 @@ void on_point(Task* task) {
   } else if (event->kind == EventKind::signal && event->task == task->number) {
     deliver_logged_signal(task, event);
   } else {
-    diverge(task, abi::Divergence::point, task->points);
+    diverge(task, abi::Divergence::point, points_of(task));
   }
   after_event(task);
 }
 
 void on_pause(Task* task) {
-  if (++task->points == task->point_target) on_point(task);
+  if (--task->points_left == 0) on_point(task);
 }
 
 // The place that look_for_place was told of is found.

@@ -46,7 +46,6 @@ void take_first_task(Task* task) {
   task->mask = saved.mask;
   task->altstack = SignalStack{saved.altstack.sp, saved.altstack.flags, 0, saved.altstack.bytes};
   task->fs_base = saved.fs_base;
-  task->points = saved.points;
   copy_bytes(process_actions, state->actions, sizeof process_actions);
   copy_bytes(&process, &state->process, sizeof process);
   task->frame = reinterpret_cast<Frame*>(task->stack_top - sizeof(Frame));
