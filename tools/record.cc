@@ -67,7 +67,8 @@ int main(int argc, char** argv) {
   int own = 1;
   while (own < argc && argv[own][0] == '-' && std::string_view(argv[own]) != "--") {
     std::string_view word = argv[own];
-    bool takes_value = word == "-o" || word == "--output" || word == "--slice-us" || word == "--on-recorder-death" || word == "--on-full";
+    bool takes_value = word == "-o" || word == "--output" || word == "--slice-us" || word == "--on-recorder-death" ||
+                       word == "--on-full";
     own += takes_value ? 2 : 1;
   }
   std::vector<std::string> command;

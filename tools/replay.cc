@@ -46,8 +46,10 @@ int main(int argc, char** argv) {
   }
   if (!outcome->report.empty()) std::fprintf(stderr, "ckpt: %s", outcome->report.c_str());
   if (options.verify && !outcome->verified && !outcome->inexact)
-    std::fprintf(stderr, "ckpt: %s: no page hashes in it (record with --verify); events and arguments agreed\n", options.trace_folder.c_str());
+    std::fprintf(stderr, "ckpt: %s: no page hashes in it (record with --verify); events and arguments agreed\n",
+                 options.trace_folder.c_str());
   if (options.verbose)
-    std::fprintf(stderr, "ckpt: %s: %llu events replayed%s\n", options.trace_folder.c_str(), static_cast<unsigned long long>(outcome->events), outcome->verified ? ", memory verified" : "");
+    std::fprintf(stderr, "ckpt: %s: %llu events replayed%s\n", options.trace_folder.c_str(),
+                 static_cast<unsigned long long>(outcome->events), outcome->verified ? ", memory verified" : "");
   return outcome->inexact ? kInexact : kAgreed;
 }

@@ -64,7 +64,11 @@ enum class EventKind : uint8_t {
 // order of a Frame, then a hash of the stack. They follow the event's other arguments.
 inline constexpr uint32_t kStateWords = 19;
 enum class TurnGiven : uint16_t { at_entry = 0, after_event = 1, at_point = 2, task_end = 3, interrupted = 4 };
-enum class SignalHow : uint64_t { asynchronous = 0, synchronous = 1, interrupted = 2 };  // 2: between events, not exactly replayable
+enum class SignalHow : uint64_t {
+  asynchronous = 0,
+  synchronous = 1,
+  interrupted = 2
+};  // 2: between events, not exactly replayable
 enum class InstructionKind : uint16_t { rdtsc = 1, rdtscp = 2, rdrand = 3, rdseed = 4, cpuid = 6 };
 // A patch event whose result is 1 belongs to the event before it, else to the next one of its task.
 // breakpoint: an int3 where no jump fits; guard: pages of code without the right to execute, or

@@ -13,6 +13,7 @@ int main() {
   std::printf("#define TASK_RESUME %zu\n", offsetof(Task, resume));
   std::printf("#define TASK_TRAP %zu\n", offsetof(Task, trap));
   std::printf("#define TASK_ABORT_BLOCKING %zu\n", offsetof(Task, abort_blocking));
-  std::printf("#define RESTORE_STACK_TOP %zu\n", static_cast<size_t>(ckpt::abi::kTasksOffset + ckpt::abi::kTaskSlotBytes));
+  std::printf("#define RESTORE_STACK_TOP %zu\n",
+              static_cast<size_t>(ckpt::abi::kTasksOffset + ckpt::abi::kTaskSlotBytes));
   std::printf("#define FRAME_BYTES %zu\n", sizeof(ckpt::agent::Frame));
 }

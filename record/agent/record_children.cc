@@ -21,7 +21,8 @@ void disarm_for_child(Task* task) {
   task->passthrough = 1;
   if (shim_table) shim_table->enabled = 0;
   for (int signal = 1; signal <= 64; signal++)
-    if (signal != kSIGSYS) raw_syscall(__NR_rt_sigaction, static_cast<u64>(signal), reinterpret_cast<u64>(&task->actions[signal]), 0, 8);
+    if (signal != kSIGSYS)
+      raw_syscall(__NR_rt_sigaction, static_cast<u64>(signal), reinterpret_cast<u64>(&task->actions[signal]), 0, 8);
   raw_syscall(__NR_sigaltstack, reinterpret_cast<u64>(&task->altstack), 0);
   raw_syscall(__NR_set_robust_list, task->robust_list, 24);
   remove_traps();
@@ -33,7 +34,11 @@ void disarm_for_child(Task* task) {
 
 void pass_through(Task* task) {
   Frame* f = task->frame;
-  Call call{.task = task, .number = f->rax, .args = {f->rdi, f->rsi, f->rdx, f->r10, f->r8, f->r9}, .row = nullptr, .before = {}};
+  Call call{.task = task,
+            .number = f->rax,
+            .args = {f->rdi, f->rsi, f->rdx, f->r10, f->r8, f->r9},
+            .row = nullptr,
+            .before = {}};
   if (call.number == __NR_rt_sigreturn) {
     emulate_sigreturn(task);
     raw_syscall(__NR_rt_sigprocmask, 2, reinterpret_cast<u64>(&task->mask), 0, 8);

@@ -18,7 +18,8 @@ u64 refused_sites[kRefusedSites];
 
 bool map_trampolines(Task* task, const abi::SitePlan& plan, i64 result) {
   constexpr u64 kFixedNoReplace = 0x100000, kPrivateAnonymous = 0x22;
-  i64 mapped = raw_syscall(__NR_mmap, plan.map_address, plan.map_bytes, 5, kPrivateAnonymous | kFixedNoReplace, ~0ull, 0);
+  i64 mapped =
+      raw_syscall(__NR_mmap, plan.map_address, plan.map_bytes, 5, kPrivateAnonymous | kFixedNoReplace, ~0ull, 0);
   u64 entry = zone() + CKPT_BLOB_ENTRY;
   if (static_cast<u64>(mapped) != plan.map_address || !write_text(plan.entry_slot, &entry, 8)) return false;
   EventBuilder event(abi::EventKind::patch, static_cast<u16>(PatchStep::map_trampolines), task->number);
@@ -45,7 +46,8 @@ bool leave_window(Task* task, const abi::SitePlan& plan) {
 
 bool window_is_original(const abi::SitePlan& plan) {
   u8 now[sizeof plan.original] = {};
-  if (ckpt_agent_copy(now, reinterpret_cast<void*>(plan.window_start), plan.window_bytes) < plan.window_bytes) return false;
+  if (ckpt_agent_copy(now, reinterpret_cast<void*>(plan.window_start), plan.window_bytes) < plan.window_bytes)
+    return false;
   for (u32 i = 0; i < plan.window_bytes; i++)
     if (now[i] != plan.original[i]) return false;
   return true;

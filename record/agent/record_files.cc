@@ -13,7 +13,13 @@ using model::SubRow;
 namespace {
 
 // ---- What a descriptor is ------------------------------------------------------------------
-enum : u8 { kUnknown = 0, kNeverBlocks = 1, kMayBlock = 2, kDirect = 3, kOnlyBlocks = 4 };  // 4: and has no way to ask it not to
+enum : u8 {
+  kUnknown = 0,
+  kNeverBlocks = 1,
+  kMayBlock = 2,
+  kDirect = 3,
+  kOnlyBlocks = 4
+};  // 4: and has no way to ask it not to
 constexpr u32 kKnownDescriptors = 1u << 16;
 u8 descriptor_class[kKnownDescriptors];
 
@@ -148,7 +154,8 @@ bool opens_fifo(const Call& call) {
   if (call.number == __NR_openat2) read_program(call.args[2], &flags);
   if (flags & kNonBlock) return false;
   Stat stat;
-  i64 result = raw_syscall(__NR_newfstatat, at ? call.args[0] : static_cast<u64>(-100), call.args[at ? 1 : 0], reinterpret_cast<u64>(&stat), 0);
+  i64 result = raw_syscall(__NR_newfstatat, at ? call.args[0] : static_cast<u64>(-100), call.args[at ? 1 : 0],
+                           reinterpret_cast<u64>(&stat), 0);
   return !failed(result) && (stat.mode & kTypeMask) == kFifo;
 }
 
@@ -173,7 +180,8 @@ void note_effect(const Call& call, i64 result) {
   constexpr u64 kDupFd = 0, kDupFdCloexec = 1030, kSetFlags = 4, kNonBlockIoctl = 0x5421;
   if (call.number == __NR_fcntl && (call.args[1] == kDupFd || call.args[1] == kDupFdCloexec) && !failed(result))
     forget_descriptor(static_cast<u64>(result));
-  if ((call.number == __NR_fcntl && call.args[1] == kSetFlags) || (call.number == __NR_ioctl && static_cast<u32>(call.args[1]) == kNonBlockIoctl))
+  if ((call.number == __NR_fcntl && call.args[1] == kSetFlags) ||
+      (call.number == __NR_ioctl && static_cast<u32>(call.args[1]) == kNonBlockIoctl))
     forget_all_descriptors();
 }
 

@@ -84,7 +84,8 @@ i64 sleep_in_queue(Call& call, u32 operation, u32 bitset) {
   Timespec deadline;
   bool timed = call.args[3] != 0;
   if (timed && !deadline_of(call, operation, &deadline)) return -kEFAULT;
-  if (timed && (deadline.seconds < 0 || deadline.nanoseconds < 0 || deadline.nanoseconds >= kNanosecondsPerSecond)) return -kEINVAL;
+  if (timed && (deadline.seconds < 0 || deadline.nanoseconds < 0 || deadline.nanoseconds >= kNanosecondsPerSecond))
+    return -kEINVAL;
   task->futex_bitset = bitset;
   store(task->futex_state, static_cast<u32>(kFutexWaiting));
   append(task, call.args[0]);
@@ -109,7 +110,8 @@ i64 wait(Call& call, u32 operation, u32 bitset) {
 i64 wake_op(Call& call) {
   u32 code = static_cast<u32>(call.args[5]);
   u32 op = code >> 28 & 7, compare = code >> 24 & 15;
-  i64 operand = static_cast<i64>(static_cast<int32_t>(code << 8) >> 20), against = static_cast<i64>(static_cast<int32_t>(code << 20) >> 20);
+  i64 operand = static_cast<i64>(static_cast<int32_t>(code << 8) >> 20),
+      against = static_cast<i64>(static_cast<int32_t>(code << 20) >> 20);
   if (code >> 31) operand = 1ll << (operand & 31);
   u32 old;
   if (!read_program(call.args[4], &old)) return -kEFAULT;

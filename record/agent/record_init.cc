@@ -16,7 +16,8 @@ constexpr u64 kGetTidAddress = 40;
 void take_over_actions(Task* task) {
   for (int signal = 1; signal <= 64; signal++) {
     raw_syscall(__NR_rt_sigaction, static_cast<u64>(signal), 0, reinterpret_cast<u64>(&task->actions[signal]), 8);
-    if (signal != kSIGKILL && signal != kSIGSTOP && ((kNeverBlocked & signal_bit(signal)) || task->actions[signal].handler > 1))
+    if (signal != kSIGKILL && signal != kSIGSTOP &&
+        ((kNeverBlocked & signal_bit(signal)) || task->actions[signal].handler > 1))
       install_kernel_action(signal);
   }
   raw_syscall(__NR_rt_sigprocmask, 0, 0, reinterpret_cast<u64>(&task->mask), 8);
@@ -28,7 +29,8 @@ void take_over_actions(Task* task) {
 void take_over_thread(Task* task) {
   task->tid = static_cast<u32>(raw_syscall(__NR_gettid));
   task->fs_base = get_fs();
-  raw_syscall(__NR_get_robust_list, 0, reinterpret_cast<u64>(&task->robust_list), reinterpret_cast<u64>(&task->robust_bytes));
+  raw_syscall(__NR_get_robust_list, 0, reinterpret_cast<u64>(&task->robust_list),
+              reinterpret_cast<u64>(&task->robust_bytes));
   raw_syscall(__NR_set_robust_list, 0, 24);
   raw_syscall(__NR_prctl, kGetTidAddress, reinterpret_cast<u64>(&task->clear_child_tid), 0, 0, 0);
   task->kernel_tid_word = 1;

@@ -65,7 +65,8 @@ struct FileFacts {
 void describe_file(const Call& call, u64 address, FileFacts* facts) {
   zero_bytes(facts, sizeof *facts);
   // Asked of the supervisor: it copies the file now, so that later changes do not matter.
-  facts->known = ask(abi::Request::file_mapped, address, call.args[1], call.args[5], call.args[3], call.args[2], call.args[4]);
+  facts->known =
+      ask(abi::Request::file_mapped, address, call.args[1], call.args[5], call.args[3], call.args[2], call.args[4]);
   const u64* r = control().results;
   facts->hash_low = r[1];
   facts->hash_high = r[2];

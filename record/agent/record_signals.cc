@@ -107,7 +107,8 @@ i64 timed_wait(Call& call) {
   if (ours) {
     int signal = __builtin_ctzll(ours) + 1;
     task->pending &= ~signal_bit(signal);
-    if (call.args[1]) ckpt_agent_copy(reinterpret_cast<void*>(call.args[1]), task->pending_info[signal - 1], kSiginfoBytes);
+    if (call.args[1])
+      ckpt_agent_copy(reinterpret_cast<void*>(call.args[1]), task->pending_info[signal - 1], kSiginfoBytes);
     set_kernel_mask(task, task->mask);
     result = signal;
   } else {
@@ -134,7 +135,8 @@ i64 send_signal(Call& call) {
   bool ours = call.args[0] == (call.number == __NR_tkill ? task->tid : process.pid);
   if (call.number == __NR_tgkill) ours &= call.args[1] == task->tid;
   bool open = signal >= 1 && signal <= 64 && !(task->mask & signal_bit(static_cast<int>(signal)));
-  if (ours && open && !task->vfork_child && (to_task || alone() || signal == kSIGKILL) && ends_program(task, static_cast<int>(signal))) {
+  if (ours && open && !task->vfork_child && (to_task || alone() || signal == kSIGKILL) &&
+      ends_program(task, static_cast<int>(signal))) {
     log_call(call, 0);
     die(task, static_cast<int>(signal), false);
   }
@@ -262,7 +264,8 @@ i64 record_signal_call(Call& call) {
     case Handler::sigpending: {
       result = perform(call);
       u64 set;
-      if (!failed(result) && read_program(call.args[0], &set)) write_program(call.args[0], (set & task->mask) | (task->pending & task->mask));
+      if (!failed(result) && read_program(call.args[0], &set))
+        write_program(call.args[0], (set & task->mask) | (task->pending & task->mask));
       log_call(call, result);
       return result;
     }

@@ -40,7 +40,8 @@ i64 wait_readable(Call& call, u64 fd) {
 i64 receive(Call& call, int flags_argument) {
   u64 fd = call.args[0];
   if (call.args[flags_argument] & kDontWait) return perform(call);
-  if (call.row->handler == Handler::receive && (call.args[flags_argument] & kWaitAll)) return perform_blocking_outputs(call);
+  if (call.row->handler == Handler::receive && (call.args[flags_argument] & kWaitAll))
+    return perform_blocking_outputs(call);
   Call direct = call;
   direct.args[flags_argument] |= kDontWait;
   i64 result;
@@ -54,7 +55,8 @@ i64 receive(Call& call, int flags_argument) {
 // The call without waiting. -EAGAIN: it would have to.
 i64 try_at_once(const Call& call) {
   if (call.number == __NR_sendto)
-    return raw_syscall(call.number, call.args[0], call.args[1], call.args[2], call.args[3] | kDontWait, call.args[4], call.args[5]);
+    return raw_syscall(call.number, call.args[0], call.args[1], call.args[2], call.args[3] | kDontWait, call.args[4],
+                       call.args[5]);
   if (!descriptor_knows_no_wait(call.args[0])) return -kEAGAIN;
   bool vector = call.number != __NR_read && call.number != __NR_write;
   bool read = call.number != __NR_write && call.number != __NR_writev;
@@ -108,7 +110,8 @@ i64 write_rest(Call& call, i64 written) {
     }
     return total;
   }
-  const u64 args[6] = {call.args[0], call.args[1] + done, call.args[2] - done, call.args[3], call.args[4], call.args[5]};
+  const u64 args[6] = {call.args[0], call.args[1] + done, call.args[2] - done,
+                       call.args[3], call.args[4],        call.args[5]};
   i64 more = perform_blocking(call, args);
   return more > 0 ? written + more : written;
 }

@@ -132,7 +132,8 @@ i64 refuse(Call& call) {
 
 i64 record_by_row(Call& call) {
   const Row& row = *call.row;
-  bool blocks = row.wait == Wait::always || (row.wait == Wait::by_fd && !alone() && descriptor_may_block(call.args[row.wait_fd]));
+  bool blocks =
+      row.wait == Wait::always || (row.wait == Wait::by_fd && !alone() && descriptor_may_block(call.args[row.wait_fd]));
   i64 result = blocks ? perform_blocking_outputs(call) : perform(call);
   if (call.number == __NR_pread64) log_direct_read(call, result);
   if (process.shared_mappings && result > 0) log_file_write(call, result);
@@ -152,10 +153,18 @@ i64 record_call(Call& call) {
       return record_memory(call);
     case Handler::clone: case Handler::clone3: case Handler::fork: case Handler::vfork: case Handler::exec:
     case Handler::exit: case Handler::exit_group: case Handler::set_tid_address: case Handler::set_robust_list:
-    case Handler::get_robust_list: case Handler::rseq: case Handler::arch_prctl: case Handler::prctl: case Handler::yield:
+    case Handler::get_robust_list:
+    case Handler::rseq:
+    case Handler::arch_prctl:
+    case Handler::prctl:
+    case Handler::yield:
       return record_task(call);
     case Handler::sigaction: case Handler::sigprocmask: case Handler::sigreturn: case Handler::sigaltstack:
-    case Handler::sigsuspend: case Handler::sigtimedwait: case Handler::sigpending: case Handler::pause: case Handler::kill:
+    case Handler::sigsuspend:
+    case Handler::sigtimedwait:
+    case Handler::sigpending:
+    case Handler::pause:
+    case Handler::kill:
       return record_signal_call(call);
     case Handler::futex: case Handler::futex_waitv: return record_futex(call);
     case Handler::sleep: case Handler::clock_sleep: case Handler::clock: return record_time(call);
@@ -222,7 +231,8 @@ i64 copy_from_scratch(const Call& call, const u64 args[6], i64 result) {
       bytes = static_cast<u64>(after < call.before[i] ? after : call.before[i]) * a.scale + a.plus;
     }
     if (bytes > room) bytes = room;
-    if (ckpt_agent_copy(reinterpret_cast<void*>(call.args[a.argument]), reinterpret_cast<void*>(args[a.argument]), bytes) < bytes)
+    if (ckpt_agent_copy(reinterpret_cast<void*>(call.args[a.argument]), reinterpret_cast<void*>(args[a.argument]),
+                        bytes) < bytes)
       result = -kEFAULT;
   }
   return result;
@@ -297,12 +307,17 @@ void on_syscall(Task* task) {
     pass_through(task);
     return;
   }
-  Call call{.task = task, .number = f->rax, .args = {f->rdi, f->rsi, f->rdx, f->r10, f->r8, f->r9}, .row = nullptr, .before = {}};
+  Call call{.task = task,
+            .number = f->rax,
+            .args = {f->rdi, f->rsi, f->rdx, f->r10, f->r8, f->r9},
+            .row = nullptr,
+            .before = {}};
   call.row = model::row_of(static_cast<u32>(call.number));
   if (call.number > 0xffff) call.row = nullptr;
   if (call.row)
     for (int i = 0; i < call.row->accesses; i++)
-      if (call.row->access[i].size == Size::value_result) read_program(call.args[call.row->access[i].from], &call.before[i]);
+      if (call.row->access[i].size == Size::value_result)
+        read_program(call.args[call.row->access[i].from], &call.before[i]);
   task->restart_number = call.number;
   i64 result = record_call(call);
   if (task->passthrough) {  // a forked child returns from its fork: it has no part in the turn

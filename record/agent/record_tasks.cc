@@ -44,7 +44,8 @@ void prepare_child(Task* parent, Task* child, const NewTask& wanted) {
   child->mask = parent->mask;
   child->fs_base = wanted.flags & kSetTls ? wanted.tls : get_fs();
   if (wanted.flags & kChildClearTid) child->clear_child_tid = wanted.child_tid;
-  if (wanted.flags & kVfork) child->altstack = SignalStack{parent->altstack.sp, parent->altstack.flags, 0, parent->altstack.bytes};
+  if (wanted.flags & kVfork)
+    child->altstack = SignalStack{parent->altstack.sp, parent->altstack.flags, 0, parent->altstack.bytes};
   if (!(wanted.flags & kSighand)) {
     copy_bytes(child->own_actions, parent->actions, sizeof child->own_actions);
     child->actions = child->own_actions;
@@ -93,7 +94,8 @@ i64 start_unrecorded(Task* parent, const NewTask& wanted) {
   u64 mask = block_everything();
   child->mask = mask;
   u64 parent_tid = wanted.flags & kPidFd ? wanted.pidfd : wanted.parent_tid;
-  i64 tid = ckpt_agent_clone(wanted.flags | wanted.exit_signal, child->stack_top - sizeof(Frame) - 64, parent_tid, wanted.child_tid, child->fs_base, child);
+  i64 tid = ckpt_agent_clone(wanted.flags | wanted.exit_signal, child->stack_top - sizeof(Frame) - 64, parent_tid,
+                             wanted.child_tid, child->fs_base, child);
   unblock(mask);
   return tid;
 }
@@ -172,13 +174,26 @@ bool wanted_by(const Call& call, NewTask* wanted) {
     case Handler::clone3:
       return wanted_by_clone3(call, wanted);
     case Handler::fork:
-      *wanted = NewTask{.flags = 0, .stack = 0, .parent_tid = 0, .child_tid = 0, .tls = 0, .pidfd = 0, .exit_signal = kSIGCHLD};
+      *wanted = NewTask{
+          .flags = 0, .stack = 0, .parent_tid = 0, .child_tid = 0, .tls = 0, .pidfd = 0, .exit_signal = kSIGCHLD};
       return true;
     case Handler::vfork:
-      *wanted = NewTask{.flags = kVm | kVfork, .stack = 0, .parent_tid = 0, .child_tid = 0, .tls = 0, .pidfd = 0, .exit_signal = kSIGCHLD};
+      *wanted = NewTask{.flags = kVm | kVfork,
+                        .stack = 0,
+                        .parent_tid = 0,
+                        .child_tid = 0,
+                        .tls = 0,
+                        .pidfd = 0,
+                        .exit_signal = kSIGCHLD};
       return true;
     default:
-      *wanted = NewTask{.flags = a[0] & ~0xffull, .stack = a[1], .parent_tid = a[2], .child_tid = a[3], .tls = a[4], .pidfd = a[2], .exit_signal = a[0] & 0xff};
+      *wanted = NewTask{.flags = a[0] & ~0xffull,
+                        .stack = a[1],
+                        .parent_tid = a[2],
+                        .child_tid = a[3],
+                        .tls = a[4],
+                        .pidfd = a[2],
+                        .exit_signal = a[0] & 0xff};
       return true;
   }
 }
@@ -232,7 +247,9 @@ void walk_robust_list(Task* task) {
     i64 offset;
     u64 pending;
   } head;
-  if (!task->robust_list || ckpt_agent_copy(&head, reinterpret_cast<void*>(task->robust_list), sizeof head) != sizeof head) return;
+  if (!task->robust_list ||
+      ckpt_agent_copy(&head, reinterpret_cast<void*>(task->robust_list), sizeof head) != sizeof head)
+    return;
   u64 entry = head.next;
   for (u32 limit = 0; limit < 2048 && (entry & ~1ull) != task->robust_list; limit++) {
     u64 next;

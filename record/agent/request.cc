@@ -55,7 +55,8 @@ bool supervisor_is_gone() {
   // Killed, but not waited for: it has a pid, and no memory. Alive it says EFAULT or EPERM.
   u8 byte;
   u64 local[2] = {reinterpret_cast<u64>(&byte), 1}, remote[2] = {0, 1};
-  return raw_syscall(__NR_process_vm_readv, pid, reinterpret_cast<u64>(local), 1, reinterpret_cast<u64>(remote), 1, 0) == -kESRCH;
+  return raw_syscall(__NR_process_vm_readv, pid, reinterpret_cast<u64>(local), 1, reinterpret_cast<u64>(remote), 1,
+                     0) == -kESRCH;
 }
 
 u64 ask(abi::Request request, u64 a, u64 b, u64 c, u64 d, u64 e, u64 f) {

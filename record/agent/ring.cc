@@ -63,7 +63,8 @@ void EventBuilder::part(abi::PartRole role, u8 argument, u64 address, u64 from, 
     padded = round_up(bytes, 8);
     if (padded) zero_bytes(reinterpret_cast<void*>(body + bytes), padded - bytes);
   }
-  *head = abi::Part{.address = address, .bytes = static_cast<u32>(bytes), .role = role, .argument = argument, .cut = cut};
+  *head =
+      abi::Part{.address = address, .bytes = static_cast<u32>(bytes), .role = role, .argument = argument, .cut = cut};
   at_ = body + padded;
 }
 

@@ -20,7 +20,9 @@ class EventBuilder {
     header_->args++;
   }
   // Bytes the kernel wrote into program memory. At most kMaxPartBytes.
-  void output(u8 argument, u64 address, u64 bytes) { part(abi::PartRole::output, argument, address, address, bytes, 0); }
+  void output(u8 argument, u64 address, u64 bytes) {
+    part(abi::PartRole::output, argument, address, address, bytes, 0);
+  }
   // Bytes the program passed; at most kInputKept unless `whole`.
   void input(u8 argument, u64 address, u64 bytes, bool whole);
   // Bytes at `from` of ours, said to be at `address` of the program.

@@ -15,7 +15,8 @@ constexpr u32 kMagic1 = 0x46505853, kMagic2 = 0x46505845;
 constexpr u64 kRedZone = 128;
 
 bool on_alternate_stack(const Task* task, u64 rsp) {
-  return !(task->altstack.flags & kDisabled) && rsp > task->altstack.sp && rsp - task->altstack.sp <= task->altstack.bytes;
+  return !(task->altstack.flags & kDisabled) && rsp > task->altstack.sp &&
+         rsp - task->altstack.sp <= task->altstack.bytes;
 }
 
 bool ignored_by_default(int signal) {
@@ -165,7 +166,8 @@ bool push_signal_frame(Task* task, int signal, const u8* info, bool synchronous)
   save_vectors(room);
   auto* reserved = reinterpret_cast<FpxSwBytes*>(room + 464);
   zero_bytes(reserved, sizeof(FpxSwBytes));
-  *reserved = FpxSwBytes{.magic1 = kMagic1, .extended_size = xsave_size + 4, .xfeatures = xcr0, .xstate_size = xsave_size, .padding = {}};
+  *reserved = FpxSwBytes{
+      .magic1 = kMagic1, .extended_size = xsave_size + 4, .xfeatures = xcr0, .xstate_size = xsave_size, .padding = {}};
   *reinterpret_cast<u32*>(room + xsave_size) = kMagic2;
   if (ckpt_agent_copy(reinterpret_cast<void*>(fpstate), room, xsave_size + 4) != xsave_size + 4) return false;
 
@@ -217,7 +219,8 @@ bool emulate_sigreturn(Task* task) {
     xrstor(room);
   }
   SignalStack stack = frame.context.stack;
-  if (!on_alternate_stack(task, task->frame->rsp)) task->altstack = SignalStack{stack.sp, stack.flags & ~kOnStack, 0, stack.bytes};
+  if (!on_alternate_stack(task, task->frame->rsp))
+    task->altstack = SignalStack{stack.sp, stack.flags & ~kOnStack, 0, stack.bytes};
   return true;
 }
 

@@ -9,8 +9,23 @@
 
 namespace ckpt::agent {
 
-enum : int { kSIGHUP = 1, kSIGILL = 4, kSIGTRAP = 5, kSIGABRT = 6, kSIGBUS = 7, kSIGFPE = 8, kSIGKILL = 9, kSIGSEGV = 11,
-             kSIGSTKFLT = 16, kSIGCHLD = 17, kSIGCONT = 18, kSIGSTOP = 19, kSIGURG = 23, kSIGWINCH = 28, kSIGSYS = 31 };
+enum : int {
+  kSIGHUP = 1,
+  kSIGILL = 4,
+  kSIGTRAP = 5,
+  kSIGABRT = 6,
+  kSIGBUS = 7,
+  kSIGFPE = 8,
+  kSIGKILL = 9,
+  kSIGSEGV = 11,
+  kSIGSTKFLT = 16,
+  kSIGCHLD = 17,
+  kSIGCONT = 18,
+  kSIGSTOP = 19,
+  kSIGURG = 23,
+  kSIGWINCH = 28,
+  kSIGSYS = 31
+};
 // The supervisor interrupts a task with this one; programs have no use for it.
 inline constexpr int kControlSignal = kSIGSTKFLT;
 

@@ -72,7 +72,8 @@ u64 restart_address(u64 site) {
 
 bool place_breakpoint(Breakpoint breakpoint) {
   const u8 int3 = 0xcc;
-  bool placed = breakpoint_count < kMaxBreakpoints && read_program(breakpoint.site, &breakpoint.original) && write_text(breakpoint.site, &int3, 1);
+  bool placed = breakpoint_count < kMaxBreakpoints && read_program(breakpoint.site, &breakpoint.original) &&
+                write_text(breakpoint.site, &int3, 1);
   if (placed) copy_bytes(&breakpoints[breakpoint_count++], &breakpoint, sizeof breakpoint);
   return placed;
 }

@@ -23,7 +23,21 @@ inline u64* frame_register(Frame* frame, u32 number) {
 }
 
 // Why the agent was entered. The first eight are TrampolineDesc::kind.
-enum class Entry : u32 { syscall = 0, rdtsc = 1, rdtscp = 2, rdrand = 3, rdseed = 4, xsave = 5, cpuid = 6, pause = 7, fault = 16, interrupt = 17, point = 18, random = 19, start = 20 };
+enum class Entry : u32 {
+  syscall = 0,
+  rdtsc = 1,
+  rdtscp = 2,
+  rdrand = 3,
+  rdseed = 4,
+  xsave = 5,
+  cpuid = 6,
+  pause = 7,
+  fault = 16,
+  interrupt = 17,
+  point = 18,
+  random = 19,
+  start = 20
+};
 
 // The head of a trampoline's descriptor, and of the one a trap handler fills in.
 struct EntryDesc {
@@ -180,7 +194,10 @@ inline void xsave(void* to) {
   asm volatile("xsave64 (%0)" : : "r"(to), "a"(static_cast<u32>(xcr0)), "d"(static_cast<u32>(xcr0 >> 32)) : "memory");
 }
 inline void xrstor(const void* from) {
-  asm volatile("xrstor64 (%0)" : : "r"(from), "a"(static_cast<u32>(xcr0)), "d"(static_cast<u32>(xcr0 >> 32)) : "memory");
+  asm volatile("xrstor64 (%0)"
+               :
+               : "r"(from), "a"(static_cast<u32>(xcr0)), "d"(static_cast<u32>(xcr0 >> 32))
+               : "memory");
 }
 
 }  // namespace ckpt::agent

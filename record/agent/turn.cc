@@ -131,7 +131,8 @@ void yield_turn(Task* task, abi::TurnGiven how, bool now) {
 i64 await_turn(Task* task, const Timespec* deadline, bool (*give_up)(Task*)) {
   extern i64 blocking_syscall(Task*, u64, const u64*) asm("ckpt_agent_blocking_syscall");
   constexpr u64 kWaitBitset = 9, kAnyBit = 0xffffffff;
-  const u64 wait[6] = {reinterpret_cast<u64>(&task->turn_word), kWaitBitset, 0, reinterpret_cast<u64>(deadline), 0, kAnyBit};
+  const u64 wait[6] = {reinterpret_cast<u64>(&task->turn_word), kWaitBitset, 0,
+                       reinterpret_cast<u64>(deadline),         0,           kAnyBit};
   bool may_give_up = true;
   while (load(task->turn_word) == 0) {
     i64 result;

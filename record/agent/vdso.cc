@@ -89,7 +89,8 @@ void write_refusal(u64 at) {
 bool move(u64 from, u64 to_offset, u64 bytes) {
   if (!bytes) return true;
   constexpr u64 kMayMove = 1, kFixed = 2;
-  return !failed(raw_syscall(__NR_mremap, from, bytes, bytes, kMayMove | kFixed, zone() + abi::kVdsoOffset + to_offset));
+  return !failed(
+      raw_syscall(__NR_mremap, from, bytes, bytes, kMayMove | kFixed, zone() + abi::kVdsoOffset + to_offset));
 }
 
 void remember(u64 number, u64 function) {
@@ -157,7 +158,8 @@ bool ask_vdso(u64 number, const u64 args[6], i64* result) {
   u64 first[2] = {}, second[1] = {};
   u64 to_first = args[0] ? reinterpret_cast<u64>(first) : 0, to_second = args[1] ? reinterpret_cast<u64>(second) : 0;
   auto give = [&](u64 address, const void* from, u64 bytes) {
-    if (address && !failed(*result) && ckpt_agent_copy(reinterpret_cast<void*>(address), from, bytes) < bytes) *result = -kEFAULT;
+    if (address && !failed(*result) && ckpt_agent_copy(reinterpret_cast<void*>(address), from, bytes) < bytes)
+      *result = -kEFAULT;
   };
   switch (number) {
     case __NR_clock_gettime:

@@ -36,7 +36,9 @@ bool all_zero(const u8* bytes, u64 count) {
 
 u64& used_components(u8* area) { return *reinterpret_cast<u64*>(area + kLegacyBytes); }
 
-bool write(u64 to, const u8* from, u64 bytes) { return ckpt_agent_copy(reinterpret_cast<void*>(to), from, bytes) == bytes; }
+bool write(u64 to, const u8* from, u64 bytes) {
+  return ckpt_agent_copy(reinterpret_cast<void*>(to), from, bytes) == bytes;
+}
 
 // x87, MXCSR and XMM, as far as `wanted` has them. Bytes 464 on belong to the program.
 bool write_legacy(u64 to, const u8* area, u64 wanted) {

@@ -12,7 +12,16 @@ namespace ckpt::sites {
 // xsave: XSAVE, XSAVEC and XSAVEOPT. What they write depends on which state the CPU takes to be
 // in use, which no register shows and a context switch may change. cpuid: tells on which processor
 // a thread runs just now. pause: a spin waits for another thread, which cannot run meanwhile.
-enum class SiteKind : uint32_t { syscall = 0, rdtsc = 1, rdtscp = 2, rdrand = 3, rdseed = 4, xsave = 5, cpuid = 6, pause = 7 };
+enum class SiteKind : uint32_t {
+  syscall = 0,
+  rdtsc = 1,
+  rdtscp = 2,
+  rdrand = 3,
+  rdseed = 4,
+  xsave = 5,
+  cpuid = 6,
+  pause = 7
+};
 
 // TrampolineDesc::operand of an xsave: base register | form << 8 | displacement << 16, signed.
 enum class XsaveForm : uint32_t { xsave = 0, xsavec = 1, xsaveopt = 2 };

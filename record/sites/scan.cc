@@ -64,7 +64,8 @@ static std::optional<SiteKind> kind_at(Bytes bytes, size_t at) {
   if (second == 0x01 && third == 0xf9) return SiteKind::rdtscp;
   unsigned extension = third >> 3 & 7;
   bool memory = third < 0xc0;
-  if (memory && ((second == 0xc7 && extension == 4) || (second == 0xae && (extension == 4 || extension == 6)))) return SiteKind::xsave;
+  if (memory && ((second == 0xc7 && extension == 4) || (second == 0xae && (extension == 4 || extension == 6))))
+    return SiteKind::xsave;
   if (second == 0xc7 && (third & 0xf8) == 0xf0) return SiteKind::rdrand;
   if (second == 0xc7 && (third & 0xf8) == 0xf8) return SiteKind::rdseed;
   return std::nullopt;

@@ -222,7 +222,9 @@ Result<Instruction> instruction_at(const Module& module, uint64_t site_vaddr) {
   ZydisDecodedInstruction instruction;
   auto range = module.function_at(site_vaddr);
   if (!range || !decode_one(module.code(site_vaddr, range->end), instruction) || !kind_of(instruction))
-    return Error{.code = Code::not_found, .message = text("no intercepted instruction at ", std::hex, site_vaddr), .where = site_vaddr};
+    return Error{.code = Code::not_found,
+                 .message = text("no intercepted instruction at ", std::hex, site_vaddr),
+                 .where = site_vaddr};
   return Instruction{.kind = *kind_of(instruction), .operand = operand_of(instruction), .bytes = instruction.length};
 }
 

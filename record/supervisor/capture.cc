@@ -83,7 +83,8 @@ Result<uint64_t> capture_image(TraceeMemory& memory, pid_t pid, FileStore& files
     auto ranges = wanted == Pages::present && m.is_file() ? std::vector<PageRange>{{m.start, m.bytes() / kPageBytes}}
                                                            : find_pages(pid, m.start, m.end, wanted);
     for (PageRange range : ranges)
-      CKPT_CHECK(read_any_pages(memory, m, range, [&](uint64_t at, std::span<const std::byte> bytes) { return image.add_pages(at, bytes); }));
+      CKPT_CHECK(read_any_pages(
+          memory, m, range, [&](uint64_t at, std::span<const std::byte> bytes) { return image.add_pages(at, bytes); }));
   }
   uint64_t pages = image.pages();
   CKPT_CHECK(image.finish({&task, 1}, {}));

@@ -29,21 +29,24 @@ void futex_wake(uint32_t* word) { ::syscall(SYS_futex, word, FUTEX_WAKE, 1, null
 Result<Channel> Channel::create() {
   Channel channel;
   channel.fd_ = ::memfd_create("ckpt", MFD_CLOEXEC);
-  if (channel.fd_ < 0 || ::ftruncate(channel.fd_, abi::kSharedBytes) != 0) return io_error("shared memory of the recording");
+  if (channel.fd_ < 0 || ::ftruncate(channel.fd_, abi::kSharedBytes) != 0)
+    return io_error("shared memory of the recording");
   void* base = ::mmap(nullptr, kMappedBytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (base == MAP_FAILED) return io_error("shared memory of the recording");
   channel.base_ = static_cast<std::byte*>(base);
   constexpr int kProtection = PROT_READ | PROT_WRITE, kFlags = MAP_SHARED | MAP_FIXED;
   constexpr size_t kBeforeRing = abi::kControlBytes + abi::kExchangeBytes;
   if (::mmap(base, abi::kSharedBytes, kProtection, kFlags, channel.fd_, 0) == MAP_FAILED ||
-      ::mmap(channel.base_ + abi::kSharedBytes, abi::kRingBytes, kProtection, kFlags, channel.fd_, kBeforeRing) == MAP_FAILED)
+      ::mmap(channel.base_ + abi::kSharedBytes, abi::kRingBytes, kProtection, kFlags, channel.fd_, kBeforeRing) ==
+          MAP_FAILED)
     return io_error("shared memory of the recording");
   channel.control().abi_version = abi::kAbiVersion;
   channel.control().supervisor_pid = static_cast<uint32_t>(::getpid());
   return channel;
 }
 
-Channel::Channel(Channel&& other) noexcept : fd_(std::exchange(other.fd_, -1)), base_(std::exchange(other.base_, nullptr)) {}
+Channel::Channel(Channel&& other) noexcept
+    : fd_(std::exchange(other.fd_, -1)), base_(std::exchange(other.base_, nullptr)) {}
 
 Channel& Channel::operator=(Channel&& other) noexcept {
   std::swap(fd_, other.fd_);
@@ -68,7 +71,8 @@ void Channel::answer(uint64_t value) {
   futex_wake(&control().answer_number);
 }
 
-bool Channel::command(abi::Command command, std::span<const uint64_t> args, uint64_t* result, const std::function<bool()>& alive) {
+bool Channel::command(abi::Command command, std::span<const uint64_t> args, uint64_t* result,
+                      const std::function<bool()>& alive) {
   for (size_t i = 0; i < args.size() && i < 8; i++) control().args[i] = args[i];
   control().command = command;
   uint32_t number = control().request_number;

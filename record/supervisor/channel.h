@@ -36,7 +36,8 @@ class Channel final {
   void answer(uint64_t value);
   // Has the agent carry out a command inside a request. `alive` is asked while waiting; false
   // if the agent ended first.
-  bool command(abi::Command command, std::span<const uint64_t> args, uint64_t* result, const std::function<bool()>& alive);
+  bool command(abi::Command command, std::span<const uint64_t> args, uint64_t* result,
+               const std::function<bool()>& alive);
 
   // Sleeps until the agent wants something or `timeout_us` passed.
   void wait(uint64_t timeout_us);

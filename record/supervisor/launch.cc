@@ -38,10 +38,12 @@ Result<void> check_recordable(const std::string& path, int depth) {
   Elf64_Ehdr elf;
   std::memcpy(&elf, head, sizeof elf);
   if (std::memcmp(elf.e_ident, ELFMAG, SELFMAG) != 0) return {};  // the kernel says what is wrong
-  if (elf.e_ident[EI_CLASS] != ELFCLASS64 || elf.e_machine != EM_X86_64) return cannot(path, "not an x86-64 program; only those can be recorded");
+  if (elf.e_ident[EI_CLASS] != ELFCLASS64 || elf.e_machine != EM_X86_64)
+    return cannot(path, "not an x86-64 program; only those can be recorded");
   struct stat facts;
   bool found = ::stat(path.c_str(), &facts) == 0;
-  bool changes_user = found && (((facts.st_mode & S_ISUID) && facts.st_uid != ::geteuid()) || ((facts.st_mode & S_ISGID) && facts.st_gid != ::getegid()));
+  bool changes_user = found && (((facts.st_mode & S_ISUID) && facts.st_uid != ::geteuid()) ||
+                                ((facts.st_mode & S_ISGID) && facts.st_gid != ::getegid()));
   if (found && (facts.st_mode & (S_ISUID | S_ISGID)) && (changes_user || ::geteuid() != 0))
     return cannot(path, "set-user-id: the loader ignores preloaded libraries; record it as the user it changes to");
   for (unsigned i = 0; i < elf.e_phnum; i++) {
@@ -64,9 +66,9 @@ std::string with_variable(const char* name, const std::string& before, const std
 
 std::string session_variable(const LaunchPlan& plan, int blob, int memory) {
   using namespace abi;
-  return text("CKPT_SESSION=", blob, ",", memory, ",", plan.zone, ",", kTasksOffset, ",", kTaskSlots * kTaskSlotBytes, ",",
-              kSharedOffset, ",", kControlBytes, ",", kExchangeBytes, ",", kRingBytes, ",", kZoneBytes, ",", kScratchOffset, ",",
-              kTaskSlots * kScratchBytes);
+  return text("CKPT_SESSION=", blob, ",", memory, ",", plan.zone, ",", kTasksOffset, ",", kTaskSlots * kTaskSlotBytes,
+              ",", kSharedOffset, ",", kControlBytes, ",", kExchangeBytes, ",", kRingBytes, ",", kZoneBytes, ",",
+              kScratchOffset, ",", kTaskSlots * kScratchBytes);
 }
 
 std::vector<std::string> program_environment(const LaunchPlan& plan, int blob, int memory) {
@@ -124,7 +126,8 @@ Result<std::string> find_program(const std::string& name) {
     return place;
   }
   if (folder) return Error{.code = Code::io, .message = text(name, ": is a folder; name a program in it")};
-  if (found) return Error{.code = Code::io, .message = text(name, ": not executable; chmod +x it, or name its interpreter")};
+  if (found)
+    return Error{.code = Code::io, .message = text(name, ": not executable; chmod +x it, or name its interpreter")};
   return Error{.code = Code::not_found, .message = text(name, ": no such program; give its path")};
 }
 

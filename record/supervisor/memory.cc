@@ -14,7 +14,8 @@ Error gone() { return Error{.code = Code::not_found, .message = "the program end
 
 }  // namespace
 
-Result<void> TraceeMemory::read_pages(PageRange range, const std::function<Result<void>(uint64_t, std::span<const std::byte>)>& take) {
+Result<void> TraceeMemory::read_pages(PageRange range,
+                                      const std::function<Result<void>(uint64_t, std::span<const std::byte>)>& take) {
   uint64_t at = range.address, end = range.address + range.pages * kPageBytes;
   while (at < end) {
     uint64_t bytes = std::min<uint64_t>(end - at, abi::kExchangeBytes);
@@ -34,7 +35,10 @@ Result<void> TraceeMemory::read(uint64_t address, std::span<std::byte> out) {
     const uint64_t args[] = {address + done, bytes};
     uint64_t got = 0;
     if (!channel_.command(abi::Command::copy, args, &got, alive_)) return gone();
-    if (got != bytes) return Error{.code = Code::fault, .message = text("program memory at 0x", std::hex, address + done + got, " cannot be read"), .where = address + done + got};
+    if (got != bytes)
+      return Error{.code = Code::fault,
+                   .message = text("program memory at 0x", std::hex, address + done + got, " cannot be read"),
+                   .where = address + done + got};
     std::memcpy(out.data() + done, channel_.exchange(), bytes);
     done += bytes;
   }
@@ -48,7 +52,10 @@ Result<void> TraceeMemory::write(uint64_t address, std::span<const std::byte> by
     const uint64_t args[] = {address + done, count};
     uint64_t got = 0;
     if (!channel_.command(abi::Command::fill, args, &got, alive_)) return gone();
-    if (got != count) return Error{.code = Code::fault, .message = text("program memory at 0x", std::hex, address + done + got, " cannot be written"), .where = address + done + got};
+    if (got != count)
+      return Error{.code = Code::fault,
+                   .message = text("program memory at 0x", std::hex, address + done + got, " cannot be written"),
+                   .where = address + done + got};
     done += count;
   }
   return {};

@@ -21,7 +21,8 @@ class TraceeMemory final {
 
   // Calls `take` with the bytes of [address, address + pages * 4096), in pieces, ascending.
   // Pages that cannot be read (past a file's end) are left out.
-  Result<void> read_pages(PageRange range, const std::function<Result<void>(uint64_t, std::span<const std::byte>)>& take);
+  Result<void> read_pages(PageRange range,
+                          const std::function<Result<void>(uint64_t, std::span<const std::byte>)>& take);
   Result<void> read(uint64_t address, std::span<std::byte> out);
   Result<void> write(uint64_t address, std::span<const std::byte> bytes);
   // Makes a call inside the tracee; gives what the kernel gave.

@@ -12,6 +12,7 @@
 #include <cstring>
 #include <map>
 #include <optional>
+#include <set>
 
 #include "record/agent/signal_numbers.h"
 #include "record/supervisor/capture.h"
@@ -35,7 +36,7 @@ uint64_t now_ns(clockid_t clock) {
   return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
 }
 
-constexpr uint64_t kFlushEvery_ns = 100'000'000, kStuck_ns = 2'000'000'000;
+constexpr uint64_t kFlushEvery_ns = 100'000'000, kStuck_ns = 2'000'000'000, kSpinner_ns = 500'000;
 
 volatile sig_atomic_t forward_to;
 
@@ -50,7 +51,8 @@ void forward_signals(pid_t pid) {
   struct sigaction action = {};
   action.sa_sigaction = forward;
   action.sa_flags = SA_SIGINFO | SA_RESTART;
-  for (int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGCONT}) ::sigaction(signal, &action, nullptr);
+  for (int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGCONT})
+    ::sigaction(signal, &action, nullptr);
   struct sigaction child = {};
   child.sa_handler = [](int) {};
   ::sigaction(SIGCHLD, &child, nullptr);
@@ -72,6 +74,7 @@ struct Recorder::State {
   std::string note;
   std::map<std::string, uint64_t> refused;
   uint64_t started_ns = 0, last_flush_ns = 0, last_tick_ns = 0;
+  std::set<uint32_t> spinners;  // tasks that were once found spinning: they get short turns
   uint64_t seen_events = 0, events_since_ns = 0, last_poke_ns = 0;
   TraceEnd end;
   bool end_seen = false;
@@ -97,6 +100,7 @@ struct Recorder::State {
   void count_refused();
   void drain();
   void tick();
+  uint64_t patience_ns();
   void unstick(uint64_t now);
   void stop_writing(const Error& error);
   void loop();
@@ -121,7 +125,10 @@ Result<void> Recorder::State::prepare(const std::string& shim, const std::string
   shared.use_fsgsbase = has_fsgsbase();
   shared.trap_mode = options.force_seccomp || !has_user_dispatch();
   if (shared.trap_mode && !has_seccomp_filter())
-    return Error{.code = Code::unsupported, .message = "this kernel offers neither syscall user dispatch nor seccomp filters, so the program's calls cannot be seen; see ckpt doctor"};
+    return Error{.code = Code::unsupported,
+                 .message =
+                     "this kernel offers neither syscall user dispatch nor seccomp filters, so the program's calls "
+                     "cannot be seen; see ckpt doctor"};
   fill_cpu_facts(&header);
   shared.tsc_hz = header.tsc_hz;
   header.abi_version = abi::kAbiVersion;
@@ -258,8 +265,8 @@ void Recorder::State::stop_writing(const Error& error) {
   if (write_failed) return;
   write_failed = true;
   note = error.message;
-  std::fprintf(stderr, "ckpt: %s: recording stops here, the trace is valid up to event %llu; %s\n", error.message.c_str(),
-               static_cast<unsigned long long>(writer->events()),
+  std::fprintf(stderr, "ckpt: %s: recording stops here, the trace is valid up to event %llu; %s\n",
+               error.message.c_str(), static_cast<unsigned long long>(writer->events()),
                options.on_full == OnFull::end ? "the program is ended" : "the program goes on");
   if (options.on_full == OnFull::end && !ended) ::kill(pid, SIGKILL);
 }
@@ -292,6 +299,12 @@ void Recorder::State::drain() {
 // A task that holds the turn without events while another waits: after a long time it is
 // interrupted where it is. Once a trace is not exact any more nothing is lost by doing so at
 // the end of every slice.
+uint64_t Recorder::State::patience_ns() {
+  uint64_t slice = options.slice_us * 1000ull;
+  if (spinners.contains(control().holder_task)) return std::min(slice, kSpinner_ns);
+  return control().inexact ? slice : kStuck_ns;
+}
+
 void Recorder::State::unstick(uint64_t now) {
   abi::Control& shared = control();
   if (shared.events_written != seen_events) {
@@ -300,11 +313,14 @@ void Recorder::State::unstick(uint64_t now) {
     return;
   }
   bool wanted = shared.waiting_tasks > 0 || shared.attention != 0;
-  uint64_t patience = shared.inexact ? options.slice_us * 1000ull : kStuck_ns;
+  uint64_t patience = patience_ns();
   if (!wanted || shared.holder_tid == 0 || now - events_since_ns < patience || now - last_poke_ns < patience) return;
   last_poke_ns = now;
+  spinners.insert(shared.holder_task);
   if (options.verbose && !shared.inexact)
-    std::fprintf(stderr, "ckpt: task %u makes no event while others wait: it is interrupted; replay finds such places by registers and stack, which may not be exact past event %llu\n",
+    std::fprintf(stderr,
+                 "ckpt: task %u makes no event while others wait: it is interrupted; replay finds such places by "
+                 "registers and stack, which may not be exact past event %llu\n",
                  shared.holder_task, static_cast<unsigned long long>(shared.events_written));
   ::syscall(SYS_tgkill, pid, shared.holder_tid, kControlSignalNumber);
 }
@@ -330,7 +346,8 @@ void Recorder::State::loop() {
     serve();
     drain();
     tick();
-    if (!channel->asked()) channel->wait(options.slice_us);
+    bool watched = control().waiting_tasks > 0 && spinners.contains(control().holder_task);
+    if (!channel->asked()) channel->wait(watched ? kSpinner_ns / 1000 : options.slice_us);
   }
   drain();
 }
@@ -348,16 +365,22 @@ Result<void> Recorder::State::finish() {
   end.inexact_event = control().inexact;
   end.discarded = write_failed;
   end.note = note;
-  for (const auto& [what, count] : refused) end.refused.push_back(text(what, " (", count, count == 1 ? " time)" : " times)"));
+  for (const auto& [what, count] : refused)
+    end.refused.push_back(text(what, " (", count, count == 1 ? " time)" : " times)"));
   return writer->finish(end);
 }
 
 void Recorder::State::summary() {
   if (!options.verbose) return;
-  for (const auto& slow : planner->slow()) std::fprintf(stderr, "ckpt: %s: stays on the slow path: %s\n", slow.where.c_str(), slow.reason.c_str());
-  for (const auto& unknown : planner->unknown()) std::fprintf(stderr, "ckpt: %s: %s: time stamps trap, which is slower\n", unknown.where.c_str(), unknown.reason.c_str());
+  for (const auto& slow : planner->slow())
+    std::fprintf(stderr, "ckpt: %s: stays on the slow path: %s\n", slow.where.c_str(), slow.reason.c_str());
+  for (const auto& unknown : planner->unknown())
+    std::fprintf(stderr, "ckpt: %s: %s: time stamps trap, which is slower\n", unknown.where.c_str(),
+                 unknown.reason.c_str());
   for (const std::string& what : end.refused) std::fprintf(stderr, "ckpt: refused: %s\n", what.c_str());
-  std::fprintf(stderr, "ckpt: %s: %llu events, %llu switches, %llu sites patched, %llu slow entries, %llu unrecorded children, %llu bytes\n",
+  std::fprintf(stderr,
+               "ckpt: %s: %llu events, %llu switches, %llu sites patched, %llu slow entries, %llu unrecorded children, "
+               "%llu bytes\n",
                options.trace_folder.c_str(), static_cast<unsigned long long>(writer->events()),
                static_cast<unsigned long long>(control().switches), static_cast<unsigned long long>(planner->patched()),
                static_cast<unsigned long long>(end.slow_entries), static_cast<unsigned long long>(end.children),
@@ -369,17 +392,28 @@ Result<RecordOutcome> Recorder::run(const std::string& shim, const std::string& 
   CKPT_CHECK(s.prepare(shim, blob));
   s.loop();
   if (!s.arrived && s.control().failed_line == 1)
-    return Error{.code = Code::io, .message = text(s.options.command[0], ": ", std::strerror(static_cast<int>(s.control().failed_values[0])))};
+    return Error{
+        .code = Code::io,
+        .message = text(s.options.command[0], ": ", std::strerror(static_cast<int>(s.control().failed_values[0])))};
   if (auto done = s.finish(); !done && !s.write_failed) return done.error();
   s.summary();
-  if (!s.arrived) return Error{.code = Code::unsupported, .message = text(s.options.command[0], ": the agent was not loaded into it, nothing is recorded; is it a static or set-user-id program?")};
+  if (!s.arrived)
+    return Error{
+        .code = Code::unsupported,
+        .message =
+            text(s.options.command[0],
+                 ": the agent was not loaded into it, nothing is recorded; is it a static or set-user-id program?")};
   RecordOutcome outcome{.by_signal = WIFSIGNALED(s.wait_status)};
   outcome.status = outcome.by_signal ? WTERMSIG(s.wait_status) : WEXITSTATUS(s.wait_status);
   if (s.control().failed_line) {
     outcome.agent_failed = true;
-    std::fprintf(stderr, "ckpt: internal error of the agent, line %u (0x%llx 0x%llx 0x%llx); the trace is valid up to event %llu\n", s.control().failed_line,
-                 static_cast<unsigned long long>(s.control().failed_values[0]), static_cast<unsigned long long>(s.control().failed_values[1]),
-                 static_cast<unsigned long long>(s.control().failed_values[2]), static_cast<unsigned long long>(s.writer->events()));
+    std::fprintf(
+        stderr,
+        "ckpt: internal error of the agent, line %u (0x%llx 0x%llx 0x%llx); the trace is valid up to event %llu\n",
+        s.control().failed_line, static_cast<unsigned long long>(s.control().failed_values[0]),
+        static_cast<unsigned long long>(s.control().failed_values[1]),
+        static_cast<unsigned long long>(s.control().failed_values[2]),
+        static_cast<unsigned long long>(s.writer->events()));
   }
   return outcome;
 }

@@ -22,12 +22,14 @@ constexpr uint64_t kAreaBytes = 64ull << 10, kReach = 0x7ff00000, kGuard = 64ull
 std::optional<uint64_t> vaddr_of(const std::string& path, uint64_t offset) {
   std::ifstream file(path, std::ios::binary);
   Elf64_Ehdr head;
-  if (!file.read(reinterpret_cast<char*>(&head), sizeof head) || std::memcmp(head.e_ident, ELFMAG, SELFMAG) != 0) return std::nullopt;
+  if (!file.read(reinterpret_cast<char*>(&head), sizeof head) || std::memcmp(head.e_ident, ELFMAG, SELFMAG) != 0)
+    return std::nullopt;
   for (unsigned i = 0; i < head.e_phnum && head.e_phentsize == sizeof(Elf64_Phdr); i++) {
     Elf64_Phdr segment;
     file.seekg(static_cast<std::streamoff>(head.e_phoff + i * sizeof segment));
     if (!file.read(reinterpret_cast<char*>(&segment), sizeof segment)) return std::nullopt;
-    if (segment.p_type == PT_LOAD && offset - segment.p_offset < segment.p_filesz) return offset - segment.p_offset + segment.p_vaddr;
+    if (segment.p_type == PT_LOAD && offset - segment.p_offset < segment.p_filesz)
+      return offset - segment.p_offset + segment.p_vaddr;
   }
   return std::nullopt;
 }
@@ -115,7 +117,8 @@ Result<abi::SitePlan> SitePlanner::place(const sites::Window& window, uint64_t s
 }
 
 Result<abi::SitePlan> SitePlanner::make_plan(uint64_t pc, const Mapping& m) {
-  if (!m.is_file() || m.shared || !(m.prot & PROT_EXEC)) return Error{.code = Code::unsupported, .message = "code that is in no file"};
+  if (!m.is_file() || m.shared || !(m.prot & PROT_EXEC))
+    return Error{.code = Code::unsupported, .message = "code that is in no file"};
   if (m.prot & PROT_WRITE) return Error{.code = Code::unsupported, .message = "code that may be written"};
   auto vaddr = vaddr_of(m.name, pc - m.start + m.offset);
   if (!vaddr) return Error{.code = Code::unsupported, .message = "not an ELF segment"};
@@ -133,7 +136,9 @@ Result<abi::SitePlan> SitePlanner::plan(uint64_t pc) {
     patched_++;
     return made;
   }
-  Slow slow{text(mapping.name.empty() ? "anonymous memory" : mapping.name, "+0x", std::hex, pc - mapping.start + mapping.offset), made.error().message};
+  Slow slow{text(mapping.name.empty() ? "anonymous memory" : mapping.name, "+0x", std::hex,
+                 pc - mapping.start + mapping.offset),
+            made.error().message};
   bool known = std::any_of(slow_.begin(), slow_.end(), [&](const Slow& other) { return other.where == slow.where; });
   if (!known && slow_.size() < 1000) slow_.push_back(std::move(slow));
   return made;
@@ -155,8 +160,11 @@ static Result<abi::SitePlan> plan_breakpoint(const sites::Module& module, uint64
 
 bool SitePlanner::ours(const Mapping& m) const {
   bool zone = m.start >= abi::kZoneCandidates[0] && m.start < abi::kZoneCandidates[0] + abi::kZoneBytes;
-  bool trampolines = std::any_of(areas_.begin(), areas_.end(), [&](const Area& area) { return m.start >= area.start && m.start < area.start + area.bytes; });
-  bool left_out = std::any_of(left_out_.begin(), left_out_.end(), [&](const auto& range) { return m.start >= range.first && m.start < range.second; });
+  bool trampolines = std::any_of(areas_.begin(), areas_.end(), [&](const Area& area) {
+    return m.start >= area.start && m.start < area.start + area.bytes;
+  });
+  bool left_out = std::any_of(left_out_.begin(), left_out_.end(),
+                              [&](const auto& range) { return m.start >= range.first && m.start < range.second; });
   return zone || trampolines || left_out || m.name == "[vsyscall]";
 }
 
@@ -164,13 +172,19 @@ bool SitePlanner::ours(const Mapping& m) const {
 // may be read but not executed, unless it holds a function, too.
 void SitePlanner::guard(const Mapping& m, const sites::Module& module, uint64_t slide, uint64_t vaddr) {
   constexpr uint64_t kLongest = 15;
-  uint64_t first = (vaddr + slide) / kPageBytes * kPageBytes, end = ((vaddr + slide + kLongest) / kPageBytes + 1) * kPageBytes;
-  bool holds_code = std::any_of(module.functions().begin(), module.functions().end(), [&](const sites::FunctionRange& f) { return f.start + slide < end && f.end + slide > first; });
+  uint64_t first = (vaddr + slide) / kPageBytes * kPageBytes,
+           end = ((vaddr + slide + kLongest) / kPageBytes + 1) * kPageBytes;
+  bool holds_code =
+      std::any_of(module.functions().begin(), module.functions().end(),
+                  [&](const sites::FunctionRange& f) { return f.start + slide < end && f.end + slide > first; });
   if (holds_code || first < m.start || end > m.end) {
-    unknown_.push_back({text(m.name, "+0x", std::hex, vaddr + slide - m.start + m.offset), "bytes that may be rdtsc or rdrand, in no function that can be decoded"});
+    unknown_.push_back({text(m.name, "+0x", std::hex, vaddr + slide - m.start + m.offset),
+                        "bytes that may be rdtsc or rdrand, in no function that can be decoded"});
     return;
   }
-  bool known = std::any_of(changes_.begin(), changes_.end(), [&](const abi::SitePlan& p) { return p.step == abi::PatchStep::guard && p.window_start == first && p.window_bytes == end - first; });
+  bool known = std::any_of(changes_.begin(), changes_.end(), [&](const abi::SitePlan& p) {
+    return p.step == abi::PatchStep::guard && p.window_start == first && p.window_bytes == end - first;
+  });
   if (known) return;
   abi::SitePlan plan{};
   plan.step = abi::PatchStep::guard;
@@ -182,12 +196,14 @@ void SitePlanner::guard(const Mapping& m, const sites::Module& module, uint64_t 
 
 void SitePlanner::inspect_mapping(const Mapping& m) {
   if (!m.is_file() || m.shared || (m.prot & PROT_WRITE)) {
-    unknown_.push_back({m.name.empty() ? "anonymous memory" : m.name, m.is_file() ? "code that may change" : "code that is in no file"});
+    unknown_.push_back({m.name.empty() ? "anonymous memory" : m.name,
+                        m.is_file() ? "code that may change" : "code that is in no file"});
     return;
   }
   auto vaddr = vaddr_of(m.name, m.offset);
   Result<Loaded*> loaded = vaddr ? module_of(m) : Error{.code = Code::unsupported, .message = "not an ELF segment"};
-  Result<std::vector<sites::Candidate>> found = loaded ? sites::scan_candidates((*loaded)->module) : Result<std::vector<sites::Candidate>>(loaded.error());
+  Result<std::vector<sites::Candidate>> found =
+      loaded ? sites::scan_candidates((*loaded)->module) : Result<std::vector<sites::Candidate>>(loaded.error());
   if (!found) {
     unknown_.push_back({m.name, found.error().message});
     return;
@@ -199,14 +215,16 @@ void SitePlanner::inspect_mapping(const Mapping& m) {
     uint64_t at = candidate.vaddr + slide;
     if (at < m.start || at >= m.end || candidate.standing == sites::Standing::inside) continue;
     // xsave and cpuid hide only what rarely matters, pause nothing: no reason to let time stamps trap.
-    bool rare = candidate.kind == sites::SiteKind::xsave || candidate.kind == sites::SiteKind::cpuid || candidate.kind == sites::SiteKind::pause;
+    bool rare = candidate.kind == sites::SiteKind::xsave || candidate.kind == sites::SiteKind::cpuid ||
+                candidate.kind == sites::SiteKind::pause;
     if (candidate.standing == sites::Standing::instruction)
       wanted.push_back(candidate.instruction);
     else if (!rare)
       guard(m, module, slide, candidate.vaddr);
   }
   for (const sites::Plan& plan : sites::plan_sites(module, wanted)) {
-    Result<abi::SitePlan> change = plan.window ? place(*plan.window, slide) : Error{.code = Code::unsupported, .message = sites::describe(plan)};
+    Result<abi::SitePlan> change =
+        plan.window ? place(*plan.window, slide) : Error{.code = Code::unsupported, .message = sites::describe(plan)};
     if (!change) change = plan_breakpoint(module, plan.site, slide);
     if (change)
       changes_.push_back(*change);

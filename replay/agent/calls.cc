@@ -67,7 +67,9 @@ void note_limit(u64 number, const u64 args[6], i64 result) {
   constexpr u64 kStack = 3;
   bool other = number == __NR_prlimit64;
   u64 resource = other ? args[1] : args[0], address = other ? args[2] : args[1], limit;
-  if (result == 0 && resource == kStack && address && !(other && args[0] && args[0] != process.pid) && read_program(address, &limit)) limit_stack(limit);
+  if (result == 0 && resource == kStack && address && !(other && args[0] && args[0] != process.pid) &&
+      read_program(address, &limit))
+    limit_stack(limit);
 }
 
 void note_prctl(const u64 args[6], i64 result) {
@@ -149,8 +151,10 @@ void on_instruction(Task* task, Entry kind, u32 operand) {
     if (event->task != task->number) diverge(task, abi::Divergence::task, event->task);
     bool random = kind == Entry::random && event->kind == EventKind::random;
     bool instruction = event->kind == EventKind::instruction && event->number == static_cast<u16>(kind);
-    if (!random && !instruction) diverge(task, abi::Divergence::kind, static_cast<u64>(event->kind), static_cast<u64>(kind));
-    if (instruction && event_args(event)[0] != task->entry->site) diverge(task, abi::Divergence::argument, 0, task->entry->site, event_args(event)[0]);
+    if (!random && !instruction)
+      diverge(task, abi::Divergence::kind, static_cast<u64>(event->kind), static_cast<u64>(kind));
+    if (instruction && event_args(event)[0] != task->entry->site)
+      diverge(task, abi::Divergence::argument, 0, task->entry->site, event_args(event)[0]);
     bool other_question = kind == Entry::cpuid && event_args(event)[2] != cpuid_question(task->frame);
     if (other_question) diverge(task, abi::Divergence::argument, 2, cpuid_question(task->frame), event_args(event)[2]);
     u64 second = instruction ? event_args(event)[1] : 0;

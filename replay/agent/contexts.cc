@@ -49,7 +49,8 @@ bool deliver_logged_signal(Task* task, const abi::EventHeader* event) {
 }
 
 bool is_turn(const abi::EventHeader* event, const Task* task, TurnGiven how) {
-  return event->kind == EventKind::turn && event_args(event)[0] == task->number && event->number == static_cast<u16>(how);
+  return event->kind == EventKind::turn && event_args(event)[0] == task->number &&
+         event->number == static_cast<u16>(how);
 }
 
 void apply_patch(const abi::EventHeader* event) {
@@ -79,7 +80,8 @@ void apply_patch(const abi::EventHeader* event) {
   remember_window(start, static_cast<u32>(bytes), args[1], args[2]);
   for (u32 slot = 0; slot < slots_used; slot++) {
     Task* other = slot_task(slot);
-    if (other->state == kLive && other->frame && other->frame->rip == args[1] && args[1] - start < bytes) other->frame->rip = args[2];
+    if (other->state == kLive && other->frame && other->frame->rip == args[1] && args[1] - start < bytes)
+      other->frame->rip = args[2];
   }
 }
 
@@ -106,7 +108,8 @@ void create_task(Task* parent, const abi::EventHeader* event) {
   child->mask = parent->mask;
   child->fs_base = flags & kSetTls ? args[3] : get_fs();
   child->vfork_child = !(flags & kThread);
-  if (flags & kVfork) child->altstack = SignalStack{parent->altstack.sp, parent->altstack.flags, 0, parent->altstack.bytes};
+  if (flags & kVfork)
+    child->altstack = SignalStack{parent->altstack.sp, parent->altstack.flags, 0, parent->altstack.bytes};
   if (!(flags & kSighand)) {
     copy_bytes(child->own_actions, parent->actions, sizeof child->own_actions);
     child->actions = child->own_actions;
@@ -232,7 +235,8 @@ void on_fault(Task* task) {
   int signal = *reinterpret_cast<int*>(task->fault_info);
   const abi::EventHeader* event = next_event();
   if (!event) reached_end(task);
-  bool guarded = event->kind == EventKind::patch && event->number == static_cast<u16>(abi::PatchStep::guard) && event->task == task->number;
+  bool guarded = event->kind == EventKind::patch && event->number == static_cast<u16>(abi::PatchStep::guard) &&
+                 event->task == task->number;
   if (guarded) {
     apply_side_event(task, event);
     after_event(task);
@@ -241,7 +245,8 @@ void on_fault(Task* task) {
   const u64* args = event_args(event);
   bool expected = event->kind == EventKind::signal && event->task == task->number && event->number == signal &&
                   args[0] == static_cast<u64>(abi::SignalHow::synchronous);
-  if (!expected) diverge(task, abi::Divergence::signal, static_cast<u64>(signal), task->fault_address, task->frame->rip);
+  if (!expected)
+    diverge(task, abi::Divergence::signal, static_cast<u64>(signal), task->fault_address, task->frame->rip);
   u8 info[kSiginfoBytes];
   visit_parts(event, [&](const abi::Part& part, const void* bytes) {
     if (part.bytes == kSiginfoBytes) copy_bytes(info, bytes, kSiginfoBytes);
@@ -250,7 +255,8 @@ void on_fault(Task* task) {
   task->fault_error = args[3];
   task->fault_trap = args[4];
   consume_event();
-  if (delivery_of(task, signal, true) != Delivery::handled || !push_signal_frame(task, signal, info, true)) reached_end(task);
+  if (delivery_of(task, signal, true) != Delivery::handled || !push_signal_frame(task, signal, info, true))
+    reached_end(task);
   after_event(task);
 }
 

@@ -60,7 +60,8 @@ void compare_inputs(Task* task, const abi::EventHeader* event) {
       u64 count = part.bytes - done < 64 ? part.bytes - done : 64;
       u64 got = ckpt_agent_copy(met, reinterpret_cast<void*>(part.address + done), count);
       for (u64 i = 0; i < count; i++)
-        if (i >= got || met[i] != expected[done + i]) diverge(task, abi::Divergence::input, part.argument, part.address, done + i);
+        if (i >= got || met[i] != expected[done + i])
+          diverge(task, abi::Divergence::input, part.argument, part.address, done + i);
       done += count;
     }
   });

@@ -12,7 +12,8 @@ namespace {
 
 constexpr u64 kShared = 1, kFixed = 0x10, kAnonymous = 0x20;
 // What a mapping of replay does not take over: growing on its own is kept, pinning is not.
-constexpr u64 kDropped = 0x100000 /* FIXED_NOREPLACE */ | 0x2000 /* LOCKED */ | 0x8000 /* POPULATE */ | 0x40000 /* HUGETLB */ | (63ull << 26) | 0x80000 /* SYNC */;
+constexpr u64 kDropped = 0x100000 /* FIXED_NOREPLACE */ | 0x2000 /* LOCKED */ | 0x8000 /* POPULATE */ |
+                         0x40000 /* HUGETLB */ | (63ull << 26) | 0x80000 /* SYNC */;
 
 void expect(Task* task, i64 met, i64 wanted) {
   if (met != wanted) diverge(task, abi::Divergence::result, static_cast<u64>(met), static_cast<u64>(wanted));
@@ -24,9 +25,11 @@ i64 map_anonymous(u64 address, u64 bytes, u64 protection, u64 flags) {
 
 i64 map_file(u64 address, u64 bytes, u64 protection, u64 flags, u64 offset, const u64 facts[6]) {
   // The supervisor puts the path of the copy, or of the shared memory that stands for the file.
-  if (!ask(abi::Request::file_wanted, facts[1], facts[2], facts[3], facts[4], facts[5], flags & kShared)) return -kEBADF;
+  if (!ask(abi::Request::file_wanted, facts[1], facts[2], facts[3], facts[4], facts[5], flags & kShared))
+    return -kEBADF;
   constexpr u64 kReadWrite = 2, kReadOnly = 0, kAtCwd = static_cast<u64>(-100);
-  i64 fd = raw_syscall(__NR_openat, kAtCwd, reinterpret_cast<u64>(exchange()), flags & kShared ? kReadWrite : kReadOnly);
+  i64 fd =
+      raw_syscall(__NR_openat, kAtCwd, reinterpret_cast<u64>(exchange()), flags & kShared ? kReadWrite : kReadOnly);
   if (failed(fd)) return fd;
   i64 result = raw_syscall(__NR_mmap, address, bytes, protection, flags | kFixed, static_cast<u64>(fd), offset);
   raw_syscall(__NR_close, static_cast<u64>(fd));

@@ -34,10 +34,13 @@ bool map_zone(const Channel& channel, int blob, const BlobHeader& header, uint64
             map_at(zone, header.text_bytes, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_FIXED, blob, 0) &&
             map_at(zone + header.text_bytes, data_room, kRw, kPrivate | MAP_FIXED, -1, 0);
   if (!ok) return false;
-  if (data && ::pread(blob, reinterpret_cast<void*>(zone + header.text_bytes), data, static_cast<off_t>(header.text_bytes)) != static_cast<ssize_t>(data)) return false;
+  if (data && ::pread(blob, reinterpret_cast<void*>(zone + header.text_bytes), data,
+                      static_cast<off_t>(header.text_bytes)) != static_cast<ssize_t>(data))
+    return false;
   constexpr uint64_t kBeforeRing = abi::kControlBytes + abi::kExchangeBytes;
   return map_at(zone + abi::kSharedOffset, abi::kSharedBytes, kRw, MAP_SHARED | MAP_FIXED, channel.fd(), 0) &&
-         map_at(zone + abi::kSharedOffset + abi::kSharedBytes, abi::kRingBytes, kRw, MAP_SHARED | MAP_FIXED, channel.fd(), kBeforeRing) &&
+         map_at(zone + abi::kSharedOffset + abi::kSharedBytes, abi::kRingBytes, kRw, MAP_SHARED | MAP_FIXED,
+                channel.fd(), kBeforeRing) &&
          map_at(zone + abi::kTasksOffset, abi::kTaskSlots * abi::kTaskSlotBytes, kRw, kPrivate | MAP_FIXED, -1, 0) &&
          map_at(zone + abi::kScratchOffset, abi::kTaskSlots * abi::kScratchBytes, kRw, kPrivate | MAP_FIXED, -1, 0);
 }
@@ -47,7 +50,9 @@ void detach_from_libc() {
   ::syscall(SYS_set_robust_list, nullptr, 24);
   ::syscall(SYS_set_tid_address, nullptr);
 #ifdef RSEQ_SIG
-  if (__rseq_size) ::syscall(SYS_rseq, static_cast<char*>(__builtin_thread_pointer()) + __rseq_offset, 32, RSEQ_FLAG_UNREGISTER, RSEQ_SIG);
+  if (__rseq_size)
+    ::syscall(SYS_rseq, static_cast<char*>(__builtin_thread_pointer()) + __rseq_offset, 32, RSEQ_FLAG_UNREGISTER,
+              RSEQ_SIG);
 #endif
 }
 
@@ -74,7 +79,9 @@ void detach_from_libc() {
 Result<void> expect_mapped(const Result<int64_t>& met, const Region& region) {
   if (!met) return met.error();
   if (static_cast<uint64_t>(*met) == region.start) return {};
-  return Error{.code = Code::io, .message = text("mapping 0x", std::hex, region.start, " (", region.name, ") of the image: ", std::strerror(static_cast<int>(-*met)))};
+  return Error{.code = Code::io,
+               .message = text("mapping 0x", std::hex, region.start, " (", region.name,
+                               ") of the image: ", std::strerror(static_cast<int>(-*met)))};
 }
 
 // Opens a file inside the replaying process: the path travels through the image's own address,
@@ -82,32 +89,46 @@ Result<void> expect_mapped(const Result<int64_t>& met, const Region& region) {
 Result<void> map_file_region(const Region& region, const std::string& path, bool shared, TraceeMemory& memory) {
   constexpr uint64_t kScratchAnonymous = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED;
   uint64_t bytes = region.end - region.start;
-  CKPT_CHECK(expect_mapped(memory.call(SYS_mmap, {region.start, bytes, PROT_READ | PROT_WRITE, kScratchAnonymous, ~0ull, 0}), region));
+  CKPT_CHECK(expect_mapped(
+      memory.call(SYS_mmap, {region.start, bytes, PROT_READ | PROT_WRITE, kScratchAnonymous, ~0ull, 0}), region));
   CKPT_CHECK(memory.write(region.start, std::as_bytes(std::span(path.c_str(), path.size() + 1))));
-  CKPT_TRY(int64_t fd, memory.call(SYS_openat, {static_cast<uint64_t>(AT_FDCWD), region.start, static_cast<uint64_t>(shared ? O_RDWR : O_RDONLY)}));
-  if (fd < 0) return Error{.code = Code::io, .message = text(path, ": ", std::strerror(static_cast<int>(-fd))), .os_errno = static_cast<int>(-fd)};
+  CKPT_TRY(int64_t fd, memory.call(SYS_openat, {static_cast<uint64_t>(AT_FDCWD), region.start,
+                                                static_cast<uint64_t>(shared ? O_RDWR : O_RDONLY)}));
+  if (fd < 0)
+    return Error{.code = Code::io,
+                 .message = text(path, ": ", std::strerror(static_cast<int>(-fd))),
+                 .os_errno = static_cast<int>(-fd)};
   uint64_t flags = MAP_FIXED | (shared ? MAP_SHARED : MAP_PRIVATE);
-  CKPT_CHECK(expect_mapped(memory.call(SYS_mmap, {region.start, bytes, region.prot, flags, static_cast<uint64_t>(fd), region.file_offset}), region));
+  CKPT_CHECK(expect_mapped(
+      memory.call(SYS_mmap, {region.start, bytes, region.prot, flags, static_cast<uint64_t>(fd), region.file_offset}),
+      region));
   CKPT_TRY(int64_t closed, memory.call(SYS_close, {static_cast<uint64_t>(fd)}));
   (void)closed;
   return {};
 }
 
-Result<void> map_region(const Region& region, const std::string& trace_folder, TraceeMemory& memory, SharedFiles& shared) {
+Result<void> map_region(const Region& region, const std::string& trace_folder, TraceeMemory& memory,
+                        SharedFiles& shared) {
   std::string copy = trace_folder + "/files/" + region.file.hash;
   if (region.shared()) {
-    CKPT_TRY(std::string path, shared.path(region.device, region.inode, region.has_copy() ? copy : "", std::max(region.file.bytes, region.file_offset + region.end - region.start)));
+    CKPT_TRY(std::string path,
+             shared.path(region.device, region.inode, region.has_copy() ? copy : "",
+                         std::max(region.file.bytes, region.file_offset + region.end - region.start)));
     return map_file_region(region, path, true, memory);
   }
   if (region.has_copy()) return map_file_region(region, copy, false, memory);
   uint64_t flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE;
   if (region.flags & kRegionGrowsDown) flags |= MAP_GROWSDOWN;
-  return expect_mapped(memory.call(SYS_mmap, {region.start, region.end - region.start, region.prot, flags, ~0ull, 0}), region);
+  return expect_mapped(memory.call(SYS_mmap, {region.start, region.end - region.start, region.prot, flags, ~0ull, 0}),
+                       region);
 }
 
 Result<void> set_protection(TraceeMemory& memory, const Region& region, uint64_t protection) {
   CKPT_TRY(int64_t made, memory.call(SYS_mprotect, {region.start, region.end - region.start, protection}));
-  if (made != 0) return Error{.code = Code::io, .message = text("protecting 0x", std::hex, region.start, " of the image: ", std::strerror(static_cast<int>(-made)))};
+  if (made != 0)
+    return Error{.code = Code::io,
+                 .message = text("protecting 0x", std::hex, region.start,
+                                 " of the image: ", std::strerror(static_cast<int>(-made)))};
   return {};
 }
 
@@ -142,13 +163,15 @@ Result<std::string> SharedFiles::path(uint64_t device, uint64_t inode, const std
       for (uint64_t done = 0;;) {
         ssize_t got = ::pread(from.get(), buffer.data(), buffer.size(), static_cast<off_t>(done));
         if (got <= 0) break;
-        if (::pwrite(at->second, buffer.data(), static_cast<size_t>(got), static_cast<off_t>(done)) != got) return io_error("memory for a shared mapping");
+        if (::pwrite(at->second, buffer.data(), static_cast<size_t>(got), static_cast<off_t>(done)) != got)
+          return io_error("memory for a shared mapping");
         done += static_cast<uint64_t>(got);
       }
     }
   }
   off_t now = ::lseek(at->second, 0, SEEK_END);
-  if (now < static_cast<off_t>(bytes) && ::ftruncate(at->second, static_cast<off_t>(bytes)) != 0) return io_error("memory for a shared mapping");
+  if (now < static_cast<off_t>(bytes) && ::ftruncate(at->second, static_cast<off_t>(bytes)) != 0)
+    return io_error("memory for a shared mapping");
   return text("/proc/", ::getpid(), "/fd/", at->second);
 }
 
@@ -157,14 +180,16 @@ void SharedFiles::cut(uint64_t device, uint64_t inode, uint64_t bytes) {
   if (at != descriptors_.end() && ::ftruncate(at->second, static_cast<off_t>(bytes)) != 0) return;
 }
 
-Result<void> build_image(ImageReader& image, const std::string& trace_folder, TraceeMemory& memory, SharedFiles& shared) {
+Result<void> build_image(ImageReader& image, const std::string& trace_folder, TraceeMemory& memory,
+                         SharedFiles& shared) {
   for (const Region& region : image.regions()) CKPT_CHECK(map_region(region, trace_folder, memory, shared));
   std::vector<std::byte> buffer(abi::kExchangeBytes);
   std::vector<const Region*> opened;
   for (const PageRun& run : image.runs()) {
     for (uint64_t at = run.address, end = run.address + run.pages * kPageBytes; at < end;) {
       const Region* region = image.region_at(at);
-      if (!region) return Error{.code = Code::corrupt, .message = text("image-0: page 0x", std::hex, at, " is in no region")};
+      if (!region)
+        return Error{.code = Code::corrupt, .message = text("image-0: page 0x", std::hex, at, " is in no region")};
       if (!(region->prot & PROT_WRITE) && (opened.empty() || opened.back() != region)) {
         CKPT_CHECK(set_protection(memory, *region, PROT_READ | PROT_WRITE));
         opened.push_back(region);

@@ -34,6 +34,7 @@ class SharedFiles final {
 };
 
 // Maps and fills every region of the image. The agent waits in a request meanwhile.
-Result<void> build_image(ImageReader& image, const std::string& trace_folder, TraceeMemory& memory, SharedFiles& shared);
+Result<void> build_image(ImageReader& image, const std::string& trace_folder, TraceeMemory& memory,
+                         SharedFiles& shared);
 
 }  // namespace ckpt

@@ -39,13 +39,18 @@ Result<void> check_cpu(const TraceHeader& recorded) {
   TraceHeader here;
   fill_cpu_facts(&here);
   if ((recorded.xcr0 & here.xcr0) != recorded.xcr0 || recorded.xsave_bytes > here.xsave_bytes)
-    return Error{.code = Code::unsupported, .message = text("the trace needs vector state 0x", std::hex, recorded.xcr0, ", this CPU has 0x", here.xcr0, "; replay it on a machine like the recording one")};
+    return Error{.code = Code::unsupported,
+                 .message = text("the trace needs vector state 0x", std::hex, recorded.xcr0, ", this CPU has 0x",
+                                 here.xcr0, "; replay it on a machine like the recording one")};
   for (const FeatureWord& word : kFeatures)
     for (const CpuidRow& row : recorded.cpuid)
       for (const CpuidRow& mine : here.cpuid) {
         if (row.leaf != word.leaf || row.subleaf != 0 || mine.leaf != row.leaf || mine.subleaf != 0) continue;
         if (uint32_t missing = row.*word.reg & ~(mine.*word.reg) & word.mask)
-          return Error{.code = Code::unsupported, .message = text("the trace was recorded on a CPU with features this one lacks (cpuid leaf 0x", std::hex, word.leaf, ", ", word.name, " 0x", missing, "); replay it on a machine like the recording one")};
+          return Error{.code = Code::unsupported,
+                       .message = text("the trace was recorded on a CPU with features this one lacks (cpuid leaf 0x",
+                                       std::hex, word.leaf, ", ", word.name, " 0x", missing,
+                                       "); replay it on a machine like the recording one")};
       }
   return {};
 }
@@ -97,7 +102,8 @@ Result<void> Replay::give_first_task() {
   const TaskContext& task = image_.tasks()[0];
   constexpr size_t kVectors = 32768;
   size_t registers = sizeof task.registers;
-  if (registers + task.agent_state.size() > kVectors) return Error{.code = Code::corrupt, .message = "image-0: the agent's state is too long"};
+  if (registers + task.agent_state.size() > kVectors)
+    return Error{.code = Code::corrupt, .message = "image-0: the agent's state is too long"};
   std::byte* at = channel_.exchange();
   std::memcpy(at, task.registers.data(), registers);
   std::memcpy(at + registers, task.agent_state.data(), task.agent_state.size());
@@ -109,7 +115,8 @@ Result<void> Replay::give_first_task() {
 void Replay::give_file() {
   const uint64_t* args = control().args;
   std::array<char, 33> hash;
-  std::snprintf(hash.data(), hash.size(), "%016llx%016llx", static_cast<unsigned long long>(args[0]), static_cast<unsigned long long>(args[1]));
+  std::snprintf(hash.data(), hash.size(), "%016llx%016llx", static_cast<unsigned long long>(args[0]),
+                static_cast<unsigned long long>(args[1]));
   std::string copy = options_.trace_folder + "/files/" + hash.data();
   Result<std::string> path = copy;
   // A private mapping shows writes to a file that is also mapped shared.
@@ -124,14 +131,17 @@ Result<void> Replay::finish() {
   CKPT_TRY(std::optional<TraceEnd> end, reader_.end());
   outcome_.inexact = control().args[1] != 0;
   if (outcome_.inexact) {
-    outcome_.report += text(options_.trace_folder, ": replayed and agreed up to event ", outcome_.events, "; there a task without events was interrupted, and past it this trace is not exactly replayable\n");
+    outcome_.report +=
+        text(options_.trace_folder, ": replayed and agreed up to event ", outcome_.events,
+             "; there a task without events was interrupted, and past it this trace is not exactly replayable\n");
     channel_.answer(1);
     return {};
   }
   if (feed_error_) {
     // Agreed as far as it could be read; the hashes are of a later moment.
     outcome_.inexact = true;
-    outcome_.report += text("the trace is damaged: ", feed_error_->message, "; replayed up to event ", outcome_.events, "\n");
+    outcome_.report +=
+        text("the trace is damaged: ", feed_error_->message, "; replayed up to event ", outcome_.events, "\n");
     channel_.answer(1);
     return {};
   }
@@ -142,7 +152,8 @@ Result<void> Replay::finish() {
     outcome_.verified = true;
     if (verdict.differing_pages) {
       outcome_.diverged = true;
-      outcome_.report += text("memory differs in ", verdict.differing_pages, " of ", verdict.compared_pages, " pages\n", verdict.report);
+      outcome_.report += text("memory differs in ", verdict.differing_pages, " of ", verdict.compared_pages, " pages\n",
+                              verdict.report);
     }
   }
   channel_.answer(1);
@@ -223,9 +234,11 @@ void Replay::ended_early() {
   outcome_.diverged = true;
   outcome_.events = control().events_written;
   outcome_.report = text("the replaying process ended by itself after event ", outcome_.events,
-                         WIFSIGNALED(status_) ? " by signal " : " with status ", WIFSIGNALED(status_) ? WTERMSIG(status_) : WEXITSTATUS(status_));
+                         WIFSIGNALED(status_) ? " by signal " : " with status ",
+                         WIFSIGNALED(status_) ? WTERMSIG(status_) : WEXITSTATUS(status_));
   if (control().failed_line)
-    outcome_.report += text(", agent line ", control().failed_line, std::hex, " (0x", control().failed_values[0], " 0x", control().failed_values[1], " 0x", control().failed_values[2], ")");
+    outcome_.report += text(", agent line ", control().failed_line, std::hex, " (0x", control().failed_values[0], " 0x",
+                            control().failed_values[1], " 0x", control().failed_values[2], ")");
   outcome_.report += "\n";
 }
 
@@ -249,7 +262,9 @@ Result<ReplayOutcome> Replay::run(const std::string& blob) {
     // Past an interruption that was found by state alone, disagreement says that it was not enough.
     outcome_.diverged = false;
     outcome_.inexact = true;
-    outcome_.report = text(options_.trace_folder, ": replayed and agreed up to event ", outcome_.events, "; the trace is not exactly replayable past event ", end->inexact_event, "\n", outcome_.report);
+    outcome_.report =
+        text(options_.trace_folder, ": replayed and agreed up to event ", outcome_.events,
+             "; the trace is not exactly replayable past event ", end->inexact_event, "\n", outcome_.report);
   }
   return outcome_;
 }
@@ -259,7 +274,10 @@ Result<ReplayOutcome> Replay::run(const std::string& blob) {
 Result<ReplayOutcome> replay(const ReplayOptions& options, const std::string& blob) {
   CKPT_TRY(Reader reader, Reader::open(options.trace_folder));
   if (reader.header().abi_version != abi::kAbiVersion)
-    return Error{.code = Code::unsupported, .message = text(options.trace_folder, ": recorded by an agent of version ", reader.header().abi_version, ", this is version ", abi::kAbiVersion, "; use the ckpt that recorded it (", reader.header().ckpt_version, ")")};
+    return Error{.code = Code::unsupported,
+                 .message = text(options.trace_folder, ": recorded by an agent of version ",
+                                 reader.header().abi_version, ", this is version ", abi::kAbiVersion,
+                                 "; use the ckpt that recorded it (", reader.header().ckpt_version, ")")};
   CKPT_CHECK(check_cpu(reader.header()));
   CKPT_TRY(ImageReader image, ImageReader::open(options.trace_folder, 0));
   CKPT_TRY(Channel channel, Channel::create());

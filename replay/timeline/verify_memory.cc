@@ -24,14 +24,16 @@ Result<MemoryVerdict> verify_memory(TraceeMemory& memory, const PageHashes& reco
   PageSink sink{.region = [](const Region&) -> Result<void> { return {}; },
                 .pages = [&](uint64_t at, std::span<const std::byte> bytes) -> Result<void> {
                   for (size_t i = 0; i < bytes.size(); i += kPageBytes)
-                    if (PageHash hash = hash_page(bytes.subspan(i, kPageBytes)); !hash.is_zero_page()) met[at + i] = hash;
+                    if (PageHash hash = hash_page(bytes.subspan(i, kPageBytes)); !hash.is_zero_page())
+                      met[at + i] = hash;
                   return {};
                 }};
   CKPT_CHECK(show_memory(memory, sink));
   MemoryVerdict verdict;
   auto differs = [&](uint64_t page, PageHash expected, PageHash got) {
     if (verdict.differing_pages++ >= kShown) return;
-    verdict.report += text("page 0x", std::hex, page, " of ", owner_of(recorded.regions(), page), ": recorded ", to_string(expected), ", replayed ", to_string(got), "\n");
+    verdict.report += text("page 0x", std::hex, page, " of ", owner_of(recorded.regions(), page), ": recorded ",
+                           to_string(expected), ", replayed ", to_string(got), "\n");
   };
   for (const HashRun& run : recorded.runs())
     for (uint64_t i = 0; i < run.pages; i++) {

@@ -29,7 +29,8 @@ int main(int argc, char** argv) {
   if (!reachable) puts("as root: the build folder is closed to others");
   fflush(stdout);
   argv[argc - 1] = nullptr;
-  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) return 2;
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
+    return 2;
   execvp(argv[1], argv + 1);
   return 2;
 }

@@ -11,4 +11,6 @@ namespace ckpt {
 }  // namespace ckpt
 
 #define CKPT_ASSERT(condition, ...) \
-  ((condition) ? void(0) : ::ckpt::assertion_failed(#condition, __FILE__, __LINE__, ::ckpt::text("" __VA_OPT__(, ) __VA_ARGS__)))
+  ((condition)                      \
+       ? void(0)                    \
+       : ::ckpt::assertion_failed(#condition, __FILE__, __LINE__, ::ckpt::text("" __VA_OPT__(, ) __VA_ARGS__)))
