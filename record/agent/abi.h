@@ -75,7 +75,8 @@ enum class InstructionKind : uint16_t { rdtsc = 1, rdtscp = 2, rdrand = 3, rdsee
 // with it again, because bytes on them may be an instruction that we must see.
 enum class PatchStep : uint16_t { map_trampolines = 0, rewrite = 1, breakpoint = 2, guard = 3 };
 // cut: a mapped file got another length; args: device, inode, bytes
-enum class DataStep : uint16_t { write = 0, cut = 1 };
+// shown: bytes that a call copied to a standard stream past the program's memory; args: descriptor
+enum class DataStep : uint16_t { write = 0, cut = 1, shown = 2 };
 enum class EndHow : uint16_t { exit_group = 0, signal = 1, exec = 2, lost = 3 };
 
 // An event in the ring and in memory everywhere: this header, `args` times u64, then parts

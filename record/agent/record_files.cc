@@ -166,6 +166,29 @@ i64 open_file(Call& call) {
   return result;
 }
 
+// ---- Copying between descriptors -------------------------------------------------------------------
+
+// What went to standard output or standard error, so that replay can show it: read again from where it came.
+void log_shown(const Call& call, i64 copied) {
+  bool sends = call.number == __NR_sendfile;
+  u64 from = call.args[sends ? 1 : 0], to = call.args[sends ? 0 : 2], offset_at = call.args[sends ? 2 : 1];
+  if (to != 1 && to != 2) return;
+  u64 end = 0;
+  if (!offset_at || !read_program(offset_at, &end)) end = static_cast<u64>(raw_syscall(__NR_lseek, from, 0, 1));
+  u64 left = static_cast<u64>(copied), at = end - left;
+  while (left) {
+    u64 piece = left < abi::kMaxPartBytes ? left : abi::kMaxPartBytes;
+    i64 got = raw_syscall(__NR_pread64, from, reinterpret_cast<u64>(scratch(call.task)), piece, at);
+    if (got <= 0) return;  // the file changed meanwhile
+    EventBuilder event(abi::EventKind::data, static_cast<u16>(abi::DataStep::shown), call.task->number);
+    event.arg(to);
+    event.part(abi::PartRole::output, 0, 0, reinterpret_cast<u64>(scratch(call.task)), static_cast<u64>(got), 0);
+    event.commit(got);
+    at += static_cast<u64>(got);
+    left -= static_cast<u64>(got);
+  }
+}
+
 // ---- Operations behind one call ------------------------------------------------------------------
 Row row_with(const Row& outer, const SubRow& inner) {
   Row row;
@@ -282,6 +305,10 @@ i64 record_file(Call& call) {
     case Handler::ioctl: case Handler::fcntl: case Handler::subcall: case Handler::prctl: return sub_call(call);
     case Handler::send_message: case Handler::send_messages:
       result = !alone() && descriptor_may_block(call.args[0]) ? perform_blocking(call, call.args) : perform(call);
+      break;
+    case Handler::copy_file:
+      result = call.row->wait == model::Wait::always ? perform_blocking_outputs(call) : perform(call);
+      if (result > 0) log_shown(call, result);
       break;
     case Handler::close:
       result = perform(call);

@@ -2,6 +2,7 @@
 
 #include <elf.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cstring>
@@ -55,8 +56,11 @@ const Mapping* SitePlanner::mapping_at(uint64_t pc) {
 }
 
 Result<SitePlanner::Loaded*> SitePlanner::module_of(const Mapping& m) {
-  auto& entry = modules_[m.name];
+  auto& entry = modules_[{m.name, m.inode}];
   if (!entry) {
+    struct stat facts;
+    if (::stat(m.name.c_str(), &facts) != 0 || facts.st_ino != m.inode)
+      return Error{.code = Code::not_found, .message = text(m.name, ": not the file that is mapped any more")};
     CKPT_TRY(sites::Module module, sites::Module::open(m.name));
     entry = std::make_shared<Loaded>(Loaded{std::move(module)});
   }

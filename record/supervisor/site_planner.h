@@ -67,7 +67,7 @@ class SitePlanner final {
 
   pid_t pid_;
   std::vector<Mapping> mappings_;
-  std::map<std::string, std::shared_ptr<Loaded>> modules_;
+  std::map<std::pair<std::string, uint64_t>, std::shared_ptr<Loaded>> modules_;  // by name and inode
   std::vector<Area> areas_;
   std::vector<Slow> slow_;
   uint64_t patched_ = 0;

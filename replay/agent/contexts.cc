@@ -151,6 +151,11 @@ bool apply_side_event(Task* task, const abi::EventHeader* event) {
   switch (event->kind) {
     case EventKind::data:
       if (event->task != task->number) return false;
+      if (event->number == static_cast<u16>(abi::DataStep::shown)) {
+        u64 fd = event_args(event)[0];
+        visit_parts(event, [fd](const abi::Part& part, const void* bytes) { show_bytes(fd, bytes, part.bytes); });
+        break;
+      }
       if (event->number == static_cast<u16>(abi::DataStep::cut))
         ask(abi::Request::file_cut, event_args(event)[0], event_args(event)[1], event_args(event)[2]);
       apply_outputs(event);

@@ -40,6 +40,11 @@ void put_vector(u8 to, u64 iov, u64 count, u64 bytes) {
 
 }  // namespace
 
+void show_bytes(u64 fd, const void* bytes, u64 count) {
+  u8 to = stream(fd);
+  if (to && !control().quiet) put(to, reinterpret_cast<u64>(bytes), count);
+}
+
 void show_output(u64 number, const u64 args[6], i64 result) {
   constexpr u64 kDupFd = 0, kDupFdCloexec = 1030;
   if (failed(result)) return;

@@ -60,6 +60,8 @@ i64 replay_memory_call(Task* task, const abi::EventHeader* event, const u64 args
 // How far the first stack may grow: RLIMIT_STACK.
 void limit_stack(u64 bytes);
 void show_output(u64 number, const u64 args[6], i64 result);
+// The bytes of a data event that went to `fd`.
+void show_bytes(u64 fd, const void* bytes, u64 count);
 void apply_instruction(Task* task, Entry kind, u32 operand, u64 value, u64 second);
 
 }  // namespace ckpt::agent

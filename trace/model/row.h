@@ -39,6 +39,7 @@ enum class Handler : uint8_t {
   // files.cc: calls that change which descriptors exist, and calls with their own non-blocking form
   close, close_range, dup, fcntl, ioctl, receive, receive_message, receive_messages, send_message, send_messages,
   poll, select, epoll_wait, open, set_limit,
+  copy_file,      // from descriptor to descriptor, past the program's memory
   subcall,        // one argument picks the operation: sub_row() in model/subcalls.h has its verdict and accesses
   // streams.cc: read, write and their like, where they may wait
   stream,

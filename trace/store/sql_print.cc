@@ -34,7 +34,7 @@ constexpr KindWords kKinds[] = {
     {EventKind::end, "end", {"exit_group", "signal", "exec", "lost"}},
     {EventKind::image, "image", {}},
     {EventKind::random, "random", {}},
-    {EventKind::data, "data", {}},
+    {EventKind::data, "data", {"write", "cut", "shown"}},
 };
 
 const KindWords* words_of(EventKind kind) {
