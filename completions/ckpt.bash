@@ -40,7 +40,7 @@ _ckpt_record() {
     --on-recorder-death | --on-full) _ckpt_words continue end ;;
     *)
       case $cur in
-        -*) _ckpt_words --output --slice-us --verify --verbose --on-recorder-death --on-full --seccomp --help ;;
+        -*) _ckpt_words --output --slice-us --verify --calls --verbose --on-recorder-death --on-full --seccomp --help ;;
         *) mapfile -t COMPREPLY < <(compgen -c -- "$cur"; compgen -f -- "$cur") ;;
       esac ;;
   esac
@@ -64,7 +64,7 @@ _ckpt_trace() {
     *) [ "$command" = ls ] || _ckpt_trace_or_folder; return ;;
   esac
   case $command in
-    query) _ckpt_words --json --csv --syscalls --threads --files --slow --switches --tables --help ;;
+    query) _ckpt_words --json --csv --syscalls --threads --files --slow --calls --switches --tables --help ;;
     dump) _ckpt_words --events --task --json --help ;;
     ls) _ckpt_words --json --csv --help ;;
     rm) _ckpt_words --force --help ;;

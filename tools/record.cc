@@ -30,6 +30,8 @@ void add_options(CLI::App& app, ckpt::RecordOptions& options, std::string& death
   app.add_option("--slice-us", options.slice_us, "how long a task keeps the turn while others wait, in microseconds")
       ->check(CLI::Range(100u, 10'000'000u));
   app.add_flag("--verify", options.verify, "also hash all memory when the program ends");
+  app.add_flag("--calls", options.calls,
+               "also log every call of malloc, pthread_mutex_lock and their like, which is slow");
   app.add_flag("-v,--verbose", options.verbose, "say what is slow or refused, and sum up at the end");
   app.add_option("--on-recorder-death", death, "what the program does if the recorder is killed: continue or end")
       ->check(CLI::IsMember({"continue", "end"}));

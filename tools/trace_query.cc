@@ -27,6 +27,9 @@ constexpr Question kQuestions[] = {
      "SELECT event, task, call, path, coalesce(errno, result) AS result FROM files ORDER BY event"},
     {"--slow", "the 20 longest gaps in time, with the event that ended each",
      "SELECT event, gap, time, task, tid, kind, name FROM events WHERE gap > 0 ORDER BY gap DESC, event LIMIT 20"},
+    {"--calls", "how often each allocation and lock function was called (ckpt record --calls)",
+     "SELECT name, count(*) AS calls, count(DISTINCT task) AS tasks FROM calls GROUP BY name ORDER BY calls DESC, "
+     "name"},
     {"--switches", "from which task to which the turn passed, how often and why",
      "SELECT previous AS \"from\", task AS \"to\", given, count(*) AS switches, min(event) AS first_event,"
      " max(event) AS last_event FROM switches GROUP BY previous, task, given ORDER BY switches DESC, previous, task,"

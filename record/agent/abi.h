@@ -57,6 +57,8 @@ enum class EventKind : uint8_t {
   end = 8,          // number: EndHow; result: exit status or signal
   image = 9,        // checkpoint `args[0]` was taken here
   random = 10,      // std::random_device and its like: result: the value
+  call = 12,        // number: place in trace/model/interposed.inc; result: where it was called from; args: points since
+                    // the task's last event, three argument registers. Only with `ckpt record --calls`
   data = 11,        // number: DataStep; output parts that belong ahead of the task's next event
 };
 
@@ -174,6 +176,7 @@ struct Control {
   uint32_t attention;          // nonzero: someone waits and the slice is over, or a signal is pending: enter at points
   uint32_t time_100us;
   uint32_t slice_us;
+  uint32_t calls;              // 1: every interposed call is an event
   // Request channel. `request_number` is raised by the agent (futex), `answer_number` by the supervisor (futex).
   uint32_t request_number;
   uint32_t answer_number;
@@ -215,6 +218,8 @@ struct Control {
   uint32_t execs;                      // 1: inside an execve of the program itself
 };
 static_assert(sizeof(Control) <= kControlBytes);
+// Images of programs point to these two.
+static_assert(offsetof(Control, attention) == 12 && offsetof(Control, calls) == 24);
 inline constexpr uint64_t kMaxPlans = kExchangeBytes / sizeof(SitePlan);
 
 }  // namespace ckpt::abi

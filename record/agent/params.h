@@ -12,6 +12,9 @@
 #define CKPT_BLOB_RANDOM 0x70
 #define CKPT_BLOB_RESTORE 0x80
 
+// How far the interposed functions are apart in the shim.
+#define CKPT_POINT_BYTES 128
+
 #ifndef __ASSEMBLER__
 #include <stdint.h>
 
@@ -27,7 +30,8 @@ struct ShimTable {
   uint64_t enabled;       // 0: interposed calls go straight on
   uint64_t point;         // address of the agent's point entry
   uint64_t random;        // address of uint32_t random()
-  const volatile uint32_t* attention;  // not 0: look at `enabled`, and if that is set enter the agent
+  const volatile uint32_t* attention;  // points to not 0: look at `enabled`, and if that is set enter the agent
+  const char* points;     // code of the first interposed function; CKPT_POINT_BYTES each
 };
 
 struct ShimParams {

@@ -5,11 +5,13 @@
 //
 // POINT name, index: `index` is its place in ckpt_shim_next and in ckpt_shim_names.
 
+#include "record/agent/params.h"
+
         .text
         .macro  POINT name, index
         .globl  \name
         .type   \name, @function
-        .p2align 6
+        .balign CKPT_POINT_BYTES
 \name:
         mov     ckpt_shim_table+32(%rip), %r11  // attention
         cmpl    $0, (%r11)
@@ -37,7 +39,10 @@
         .hidden ckpt_shim_next
 ckpt_shim_next:
         .text
-
+        .balign CKPT_POINT_BYTES
+        .globl  ckpt_shim_points
+        .hidden ckpt_shim_points
+ckpt_shim_points:
         POINT   malloc, 0
         POINT   free, 1
         POINT   calloc, 2

@@ -124,7 +124,7 @@ void initialise(Task* task) {
   place_vdso();
   params->table->point = zone() + CKPT_BLOB_POINT;
   params->table->random = zone() + CKPT_BLOB_RANDOM;
-  params->table->attention = &control().attention;
+  params->table->attention = control().calls ? &control().calls : &control().attention;
   params->table->enabled = 1;
   shim_table = params->table;
   control().live_tasks = 1;

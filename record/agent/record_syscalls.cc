@@ -1,6 +1,7 @@
 // Life of a recorded syscall: on_syscall finds the row, a handler or the row itself makes
 // the call, log_call writes the event, finish_event delivers signals and ends the slice.
 #include "record/agent/call.h"
+#include "record/agent/params.h"
 #include "record/agent/signals.h"
 #include "record/agent/sites.h"
 #include "record/agent/turn.h"
@@ -358,7 +359,22 @@ void pass_point(Task* task, bool yields) {
 
 }  // namespace
 
-void on_point(Task* task) { pass_point(task, false); }
+void on_point(Task* task) {
+  if (!control().calls || task->passthrough) {
+    pass_point(task, false);
+    return;
+  }
+  u64 index = (task->entry->tail - reinterpret_cast<u64>(shim_table->points)) / CKPT_POINT_BYTES, caller = 0;
+  const Frame* f = task->frame;
+  read_program(f->rsp, &caller);
+  EventBuilder event(abi::EventKind::call, static_cast<u16>(index), task->number);
+  event.arg(points_of(task));
+  event.arg(f->rdi);
+  event.arg(f->rsi);
+  event.arg(f->rdx);
+  event.commit(static_cast<i64>(caller));
+  finish_event(task);
+}
 
 // What the spin waits for cannot happen while this task runs.
 void on_pause(Task* task) {

@@ -11,7 +11,8 @@
 #define HIDDEN __attribute__((visibility("hidden")))
 
 static const volatile uint32_t kNotEnabled = 1;
-HIDDEN struct ShimTable ckpt_shim_table = {CKPT_SHIM_VERSION, 0, 0, 0, &kNotEnabled};
+extern HIDDEN const char ckpt_shim_points[];
+HIDDEN struct ShimTable ckpt_shim_table = {CKPT_SHIM_VERSION, 0, 0, 0, &kNotEnabled, ckpt_shim_points};
 
 static long call6(long nr, long a, long b, long c, long d, long e, long f) {
   long result;
@@ -96,9 +97,10 @@ __attribute__((visibility("default"))) unsigned ckpt_shim_random(void* self) {
 extern void* dlsym(void* handle, const char* name) __attribute__((weak));
 
 static const char kNames[][24] = {
-    "malloc", "free", "calloc", "realloc", "pthread_mutex_lock", "pthread_mutex_unlock", "pthread_mutex_trylock",
-    "pthread_rwlock_rdlock", "pthread_rwlock_wrlock", "pthread_rwlock_unlock", "pthread_spin_lock", "pthread_testcancel",
-    "__cxa_guard_acquire", "posix_memalign", "aligned_alloc"};
+#define INTERPOSED(name, arguments) #name,
+#include "trace/model/interposed.inc"
+#undef INTERPOSED
+};
 extern HIDDEN void* ckpt_shim_next[];
 
 HIDDEN void ckpt_shim_resolve(unsigned index) {

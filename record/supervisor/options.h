@@ -16,6 +16,7 @@ struct RecordOptions {
   std::string store_root;            // where copies of mapped files are shared
   uint32_t slice_us = 5000;
   bool verify = false;               // hash memory at the end of the program
+  bool calls = false;                // log interposed calls, too
   bool verbose = false;
   OnRecorderDeath on_recorder_death = OnRecorderDeath::go_on;
   OnFull on_full = OnFull::go_on;

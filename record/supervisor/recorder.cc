@@ -120,6 +120,7 @@ Result<void> Recorder::State::prepare(const std::string& shim, const std::string
   shared.zone_base = plan.zone;
   shared.verify = options.verify;
   shared.verbose = options.verbose;
+  shared.calls = options.calls;
   shared.slice_us = options.slice_us;
   shared.go_on_without_supervisor = options.on_recorder_death == OnRecorderDeath::go_on;
   shared.use_fsgsbase = has_fsgsbase();

@@ -4,6 +4,7 @@
 #include "record/agent/signals.h"
 #include "record/agent/sites.h"
 #include "replay/agent/replay.h"
+#include "trace/model/interposed.h"
 
 namespace ckpt::agent {
 
@@ -202,6 +203,7 @@ void after_event(Task* task) {
       if (interrupted) look_for_place(task, event_args(event) + 3);
       if (is_turn(event, task, TurnGiven::interrupted)) look_for_place(task, event_args(event) + 2);
       if (is_turn(event, task, TurnGiven::at_point)) begin_points(task, event_args(event)[1]);
+      if (event->kind == EventKind::call && event->task == task->number) begin_points(task, event_args(event)[0]);
       break;
     }
   }
@@ -209,9 +211,31 @@ void after_event(Task* task) {
   end_temporary_mask(task);
 }
 
+namespace {
+
+void compare_interposed_call(Task* task, const abi::EventHeader* event) {
+  const Frame* f = task->frame;
+  const u64 met[3] = {f->rdi, f->rsi, f->rdx};
+  model::Interposed call = model::interposed(event->number);
+  for (u32 i = 0; i < call.arguments; i++)
+    if (event_args(event)[1 + i] != met[i])
+      diverge(task, abi::Divergence::argument, i, met[i], event_args(event)[1 + i]);
+  u64 caller = 0;
+  read_program(f->rsp, &caller);
+  if (caller != static_cast<u64>(event->result)) diverge(task, abi::Divergence::point, points_of(task));
+}
+
+}  // namespace
+
 void on_point(Task* task) {
   const abi::EventHeader* event = next_event();
   if (!event) reached_end(task);
+  if (event->kind == EventKind::call && event->task == task->number) {
+    compare_interposed_call(task, event);
+    consume_event();
+    after_event(task);
+    return;
+  }
   if (is_turn(event, task, TurnGiven::at_point)) {
     pass_turn(task, TurnGiven::at_point);
   } else if (event->kind == EventKind::signal && event->task == task->number) {

@@ -172,6 +172,27 @@ PROGRAMS = {
 }
 
 
+def check_calls(build):
+    """Allocation and lock calls as events: in the same order with the same arguments, and to be asked for."""
+    trial = Trial(build)
+    try:
+        argv = trial.command([os.path.join(build, "guests", "std_workload")])
+        argv.insert(argv.index("--"), "--calls")
+        recorded = subprocess.run(argv, cwd=trial.inputs, env=trial.environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=LIMIT_S)
+        if recorded.returncode != 0:
+            fail(f"recording exited with {recorded.returncode}", recorded.stderr)
+        trial.destroy_inputs()
+        check_replays(trial, recorded, False, False, True, REPLAYS)
+        asked = subprocess.run([os.path.join(build, "ckpt-trace"), "query", "--csv", trial.trace,
+                                "select name, count(*), count(distinct task) from calls group by name"], capture_output=True, timeout=LIMIT_S)
+        rows = {line.split(",")[0]: [int(word) for word in line.split(",")[1:]] for line in asked.stdout.decode().split()[1:]}
+        for name in ("malloc", "free", "pthread_mutex_lock"):
+            if rows.get(name, [0, 0])[0] < 8 or rows[name][1] < 8:
+                fail(f"too few calls of {name}: {rows}", asked.stderr)
+    finally:
+        trial.close()
+
+
 def check_plain_program(build, name):
     prepare, argv = PROGRAMS[name]
     trial = Trial(build)
@@ -233,7 +254,9 @@ def prepare_mariadb(trial):
 
 
 def check_program(build, name):
-    if name == "redis":
+    if name == "calls":
+        check_calls(build)
+    elif name == "redis":
         check_server(build, ["redis-server", "--port", "0", "--unixsocket", "{inputs}/sock", "--save", "", "--daemonize", "no"], "sock",
                      ["redis-benchmark", "-s", "{inputs}/sock", "-n", "5000", "-c", "50", "-q", "-t", "set,get,lpush,sadd"],
                      ["redis-cli", "-s", "{inputs}/sock", "shutdown", "nosave"], None)

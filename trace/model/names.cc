@@ -133,6 +133,15 @@ std::vector<Argument> parsed(std::string_view signature) {
 
 }  // namespace
 
+std::string_view interposed_name(uint32_t number) {
+  static constexpr std::string_view kNames[] = {
+#define INTERPOSED(name, arguments) #name,
+#include "trace/model/interposed.inc"
+#undef INTERPOSED
+  };
+  return number < std::size(kNames) ? kNames[number] : "";
+}
+
 std::string syscall_name(uint32_t nr) {
   const NamedCall* call = call_named(nr);
   return call != nullptr ? call->name : "syscall_" + std::to_string(nr);

@@ -48,6 +48,8 @@ std::vector<Argument> arguments_of(uint32_t nr, std::span<const uint64_t> args);
 std::string_view sub_name(uint32_t nr, std::span<const uint64_t> args);
 std::string ioctl_name(uint32_t request);  // "TCGETS"; "_IOC(rw, 0x12, 0x34, 8)" without a row
 
+std::string_view interposed_name(uint32_t number);  // "malloc"; "" beyond the last
+
 // Why the call, or the operation it picks, is refused; "" if it is not.
 std::string_view refusal_reason(uint32_t nr);
 std::string_view refusal_reason(uint32_t nr, std::span<const uint64_t> args);

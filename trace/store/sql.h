@@ -2,7 +2,7 @@
 //
 //   events        event, time, gap, task, tid, kind, number, name, result, args
 //   syscalls      event, time, gap, task, tid, nr, name, result, errno, arg0…arg5, args
-//   signals, switches, instructions, patches          events of one kind, in its own words
+//   signals, switches, instructions, calls, patches          events of one kind, in its own words
 //   memory, inputs                                    the parts of events: address, bytes, data
 //
 // `time` is in seconds since the recording began; `gap` since the event before, of any task.

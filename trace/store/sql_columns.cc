@@ -182,6 +182,16 @@ constexpr std::array kSwitches = {
     kEvent, kTime, kTask, kTid, named("given"), argument<0>("previous"), argument<1>("points")};
 constexpr std::array kInstructions = {
     kEvent, kTime, kTask, kTid, named("name"), result_called("result"), argument<1>("second"), argument<0>("pc")};
+constexpr std::array kCalls = {kEvent,
+                               kTime,
+                               kTask,
+                               kTid,
+                               named("name"),
+                               argument<1>("arg0"),
+                               argument<2>("arg1"),
+                               argument<3>("arg2"),
+                               result_called("caller"),
+                               kArgs};
 constexpr std::array kPatches = {kEvent,
                                  kTime,
                                  kTask,
@@ -212,6 +222,8 @@ constexpr std::array kTables = {
     Table{"signals", "signals delivered to the program", only(abi::EventKind::signal), {}, kSignals},
     Table{"switches", "the turn given to a task by the previous one", only(abi::EventKind::turn), {}, kSwitches},
     Table{"instructions", "rdtsc, cpuid and their like", only(abi::EventKind::instruction), {}, kInstructions},
+    Table{
+        "calls", "interposed calls: allocation and locks; ckpt record --calls", only(abi::EventKind::call), {}, kCalls},
     Table{"patches", "program code that was rewritten", only(abi::EventKind::patch), {}, kPatches},
     Table{"memory", "what the kernel wrote into the program", UINT64_MAX, abi::PartRole::output, kMemory},
     Table{"inputs", "what the program passed", UINT64_MAX, abi::PartRole::input, kInputs},

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "trace/base/result.h"
+#include "trace/model/interposed.h"
 #include "trace/model/names.h"
 
 namespace ckpt {
@@ -34,6 +35,7 @@ constexpr KindWords kKinds[] = {
     {EventKind::end, "end", {"exit_group", "signal", "exec", "lost"}},
     {EventKind::image, "image", {}},
     {EventKind::random, "random", {}},
+    {EventKind::call, "call", {}},
     {EventKind::data, "data", {"write", "cut", "shown"}},
 };
 
@@ -68,6 +70,13 @@ std::string listed_parts(const EventView& event, size_t argument) {
     made += text(made.empty() ? "[" : ", ", quoted(part.bytes));
   }
   return made + (count > kShown ? ", ...]" : "]");
+}
+
+std::string interposed_args(const EventView& event) {
+  std::string made;
+  uint32_t shown = model::interposed(event.header().number).arguments;
+  for (uint32_t i = 0; i < shown; i++) made += text(i ? ", " : "", hex(event.arg(1 + i)));
+  return text(made, shown ? "; from " : "from ", hex(static_cast<uint64_t>(event.header().result)));
 }
 
 std::string syscall_argument(const EventView& event, size_t place, std::string_view type) {
@@ -117,12 +126,15 @@ std::optional<EventKind> kind_named(std::string_view name) {
 
 bool has_numbers(EventKind kind) {
   const KindWords* words = words_of(kind);
-  return kind == EventKind::syscall || kind == EventKind::signal || (words && words->numbers[1]);
+  return kind == EventKind::syscall || kind == EventKind::signal || kind == EventKind::call ||
+         (words && words->numbers[1]);
 }
 
 std::string event_name(EventKind kind, uint16_t number) {
   if (kind == EventKind::syscall) return model::syscall_name(number);
   if (kind == EventKind::signal) return model::signal_name(number);
+  if (kind == EventKind::call && !model::interposed_name(number).empty())
+    return std::string(model::interposed_name(number));
   if (!has_numbers(kind)) return kind_name(kind);
   const KindWords* words = words_of(kind);
   const char* name = number < words->numbers.size() ? words->numbers[number] : nullptr;
@@ -175,6 +187,8 @@ std::string printed_args(const EventView& event) {
       return text("parent=", event.arg(0), ", flags=", model::flags_text("clone", event.arg(1)));
     case EventKind::image:
       return text("checkpoint=", event.arg(0));
+    case EventKind::call:
+      return interposed_args(event);
     default:
       return plain_args(event);
   }
