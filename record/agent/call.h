@@ -73,7 +73,7 @@ bool in_shared_mapping(u64 address);
 // does not trap is rewritten (record_code.cc).
 void prepare_code(Task* task, u64 address, u64 bytes);
 // The program ran into a guarded page: lets it run, from now on with time stamps trapping. False: none is there.
-bool lift_guard(Task* task, u64 pc);
+bool lift_guards(Task* task);
 // From now on rdtsc traps wherever it is not rewritten, and costs a kernel call where it is.
 void trap_time_stamps(Task* task);
 
@@ -94,6 +94,8 @@ u32 wake_futex(u64 address, u32 count, u32 bitset);
 // The thread's part of dying that the kernel would do to program memory.
 void leave_memory_as_kernel_would(Task* task);
 void install_kernel_action(int signal);
+// The kernel drops what would end the program by default.
+void ignore_fatal_signals(Task* task);
 void set_kernel_mask(Task* task, u64 mask);
 void disarm_for_child(Task* task);
 

@@ -102,6 +102,10 @@ void fault_at_site(Task* task) {
   task->fault_error = task->fault_address = 0;
   task->fault_trap = kGeneralProtection;
   task->frame->rip = restart_address(task->entry->site);
+  if (task->passthrough) {  // an unrecorded child: the kernel has its actions
+    raw_syscall(__NR_kill, static_cast<u64>(raw_syscall(__NR_getpid)), kSIGSEGV);
+    return;
+  }
   on_fault(task);
 }
 

@@ -27,6 +27,7 @@ bool map_trampolines(Task* task, const abi::SitePlan& plan, i64 result) {
   event.arg(plan.map_bytes);
   event.output(0, plan.entry_slot, 8);
   event.commit(result);
+  remember_trampolines(plan.map_address, plan.map_bytes);
   return true;
 }
 
@@ -71,6 +72,7 @@ bool rewrite(Task* task, const abi::SitePlan& plan, i64 result) {
 }
 
 bool stop_at(Task* task, const abi::SitePlan& plan) {
+  if (!window_is_original(plan)) return false;
   if (!place_breakpoint(Breakpoint{plan.site, plan.after_site, plan.kind, plan.operand, 0})) return false;
   EventBuilder event(abi::EventKind::patch, static_cast<u16>(PatchStep::breakpoint), task->number);
   event.arg(plan.site);
@@ -101,7 +103,10 @@ bool patch_site(Task* task, Entry kind, u64 site, u64, u64* tail) {
   }
   abi::SitePlan plan;
   copy_bytes(&plan, exchange(), sizeof plan);
-  if (!rewrite(task, plan, 0)) return false;
+  if (!rewrite(task, plan, 0)) {
+    if (!window_is_original(plan)) known = site;
+    return false;
+  }
   *tail = plan.tail;
   return true;
 }
@@ -113,6 +118,7 @@ void prepare_code(Task* task, u64 address, u64 bytes) {
     auto* plans = reinterpret_cast<const abi::SitePlan*>(exchange());
     for (u64 i = 0; i < count; i++) {
       const abi::SitePlan& plan = plans[i];
+      if (is_changed(plan.site) && plan.step != PatchStep::guard) continue;
       if (plan.step == PatchStep::guard)
         guard_pages(task, plan.window_start, plan.window_bytes, plan.protection, 1);
       else if (plan.step == PatchStep::breakpoint || !rewrite(task, plan, 1))
@@ -123,12 +129,17 @@ void prepare_code(Task* task, u64 address, u64 bytes) {
   if (control().results[1] || unknown) trap_time_stamps(task);
 }
 
-bool lift_guard(Task* task, u64 pc) {
-  const Guard* guard = guard_at(pc);
-  if (!guard) return false;
+bool lift_guards(Task* task) {
+  constexpr u64 kFetch = 0x10;
   constexpr u32 kReadExecute = 5;
+  if (!(task->fault_error & kFetch) || !guard_at(task->fault_address)) return false;
+  // All of them: they may meet, and from now on they gain nothing.
   trap_time_stamps(task);
-  guard_pages(task, guard->start, guard->bytes, kReadExecute, 0);
+  while (const Guard* guard = any_guard()) {
+    Guard lifted;
+    copy_bytes(&lifted, guard, sizeof lifted);
+    guard_pages(task, lifted.start, lifted.bytes, kReadExecute, 0);
+  }
   return true;
 }
 

@@ -160,7 +160,7 @@ i64 change_mask(Call& call) {
   Task* task = call.task;
   u64 before = task->mask;
   i64 result = emulate_sigprocmask(task, call.args[0], call.args[1], call.args[2], call.args[3]);
-  int fatal = failed(result) || !call.args[1] ? 0 : fatal_signal_behind(task, before, task->mask);
+  int fatal = failed(result) || !call.args[1] || task->vfork_child ? 0 : fatal_signal_behind(task, before, task->mask);
   if (!failed(result) && call.args[1] && !fatal) set_kernel_mask(task, task->mask);
   log_call(call, result);
   if (fatal) die(task, fatal, false);
@@ -168,6 +168,13 @@ i64 change_mask(Call& call) {
 }
 
 }  // namespace
+
+void ignore_fatal_signals(Task* task) {
+  constexpr u64 kIgnore = 1;
+  const KernelAction ignore{kIgnore, kSaRestorer, address_of(ckpt_agent_restorer), 0};
+  for (int signal = 1; signal <= 64; signal++)
+    if (ends_program(task, signal)) kernel_action(signal, ignore);
+}
 
 void set_kernel_mask(Task* task, u64 mask) {
   u64 wanted = (mask | task->pending) & ~kOwned;
@@ -210,7 +217,7 @@ void deliver_signals(Task* task) {
 void on_fault(Task* task) {
   u8* raw = task->fault_info;
   int signal = *reinterpret_cast<int*>(raw);
-  if (signal == kSIGSEGV && lift_guard(task, task->frame->rip)) {
+  if (signal == kSIGSEGV && lift_guards(task)) {
     finish_event(task);
     return;
   }

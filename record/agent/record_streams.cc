@@ -9,7 +9,8 @@ using model::Handler;
 
 namespace {
 
-constexpr u64 kDontWait = 0x40, kWaitAll = 0x100, kNoWait = 8, kNoOffset = ~0ull;
+constexpr u64 kDontWait = 0x40, kWaitAll = 0x100, kErrorQueue = 0x2000, kFastOpen = 0x20000000, kNoWait = 8,
+              kNoOffset = ~0ull;
 constexpr i64 kEOPNOTSUPP = 95;
 
 struct Iovec {
@@ -39,9 +40,9 @@ i64 wait_readable(Call& call, u64 fd) {
 // recvfrom, recvmsg, recvmmsg: without waiting first; then wait for data and try again.
 i64 receive(Call& call, int flags_argument) {
   u64 fd = call.args[0];
-  if (call.args[flags_argument] & kDontWait) return perform(call);
-  if (call.row->handler == Handler::receive && (call.args[flags_argument] & kWaitAll))
-    return perform_blocking_outputs(call);
+  if (call.args[flags_argument] & (kDontWait | kErrorQueue)) return perform(call);
+  if (call.args[flags_argument] & kWaitAll)
+    return call.row->handler == Handler::receive ? perform_blocking_outputs(call) : perform_blocking(call, call.args);
   Call direct = call;
   direct.args[flags_argument] |= kDontWait;
   i64 result;
@@ -54,6 +55,9 @@ i64 receive(Call& call, int flags_argument) {
 
 // The call without waiting. -EAGAIN: it would have to.
 i64 try_at_once(const Call& call) {
+  // No bytes are a datagram, too, and connecting does not wait for both at once: the plain call knows.
+  bool plain = call.args[2] == 0 || (call.number == __NR_sendto && (call.args[3] & kFastOpen));
+  if (plain) return -kEAGAIN;
   if (call.number == __NR_sendto)
     return raw_syscall(call.number, call.args[0], call.args[1], call.args[2], call.args[3] | kDontWait, call.args[4],
                        call.args[5]);

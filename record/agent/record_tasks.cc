@@ -130,8 +130,10 @@ i64 start_in_our_memory(Task* parent, const NewTask& wanted) {
     log_task_start(parent, child, wanted);
     // It runs first, as on a processor of its own it would soon: a program may be slow, but not
     // wrong, if what it has just started is not ready when asked (InnoDB's page cleaner: 1 s).
-    enqueue_ready(child);
-    parent->yields = 1;
+    if (!child->vfork_child) {
+      enqueue_ready(child);
+      parent->yields = 1;
+    }
   }
   u32 word = static_cast<u32>(tid);
   if (wanted.flags & kParentSetTid) write_program(wanted.parent_tid, word);
@@ -417,7 +419,11 @@ extern "C" void ckpt_agent_task_started(Task* task) {
 }
 
 void log_end(Task* task, abi::EndHow how, i64 status) {
-  if (control().verify) ask(abi::Request::final_hash);
+  if (control().verify) {
+    // It takes its time, in which the program natively would be gone: nothing may end it otherwise now.
+    if (how == abi::EndHow::exit_group) ignore_fatal_signals(task);
+    ask(abi::Request::final_hash);
+  }
   EventBuilder event(abi::EventKind::end, static_cast<u16>(how), task->number);
   event.commit(status);
 }

@@ -17,6 +17,9 @@ Breakpoint breakpoints[kMaxBreakpoints];
 u32 breakpoint_count;
 Guard guards[kMaxGuards];
 u32 guard_count;
+constexpr u32 kMaxAreas = 256;
+Guard areas[kMaxAreas];  // of trampolines
+u32 area_count;
 
 u64 start_of(const WindowRecord& window) { return window.start; }
 u64 start_of(const Breakpoint& breakpoint) { return breakpoint.site; }
@@ -97,6 +100,27 @@ const Guard* guard_at(u64 address) {
   for (u32 i = 0; i < guard_count; i++)
     if (address - guards[i].start < guards[i].bytes) return &guards[i];
   return nullptr;
+}
+
+const Guard* any_guard() { return guard_count ? &guards[0] : nullptr; }
+
+bool is_changed(u64 site) {
+  for (u32 i = 0; i < window_count; i++)
+    if (site - windows[i].start < windows[i].bytes) return true;
+  return breakpoint_at(site) != nullptr;
+}
+
+void remember_trampolines(u64 start, u64 bytes) {
+  if (area_count < kMaxAreas) {
+    areas[area_count].start = start;
+    areas[area_count++].bytes = bytes;
+  }
+}
+
+bool in_trampolines(u64 pc) {
+  for (u32 i = 0; i < area_count; i++)
+    if (pc - areas[i].start < areas[i].bytes) return true;
+  return false;
 }
 
 void remove_traps() {

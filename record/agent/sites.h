@@ -33,6 +33,12 @@ struct Guard {
   u64 start, bytes;
 };
 const Guard* guard_at(u64 address);
+const Guard* any_guard();
+// Whether the instruction at `site` is rewritten or stopped at already.
+bool is_changed(u64 site);
+// Memory that holds trampolines, and whether `pc` is in one.
+void remember_trampolines(u64 start, u64 bytes);
+bool in_trampolines(u64 pc);
 // Takes breakpoints and guards out of this process's memory: nobody will answer them.
 void remove_traps();
 // Forget windows, breakpoints and guards of unmapped memory.

@@ -131,7 +131,8 @@ extern "C" void ckpt_agent_signalled(int signal, const Siginfo* info, UserContex
     return;
   }
   if (signal == kControlSignal && info->code <= 0 && info->sender.pid == static_cast<int>(control().supervisor_pid)) {
-    if (!in_zone(pc)) redirect(task, context, Entry::interrupt, pc, pc);
+    // A trampoline is on its way here by itself, and its scratch is in use.
+    if (!in_zone(pc) && !in_trampolines(pc)) redirect(task, context, Entry::interrupt, pc, pc);
     return;
   }
   if (signal == kSIGTRAP && (on_trap(task, signal, context) || trapped_breakpoint(task, context))) return;

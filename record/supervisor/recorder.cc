@@ -85,6 +85,9 @@ struct Recorder::State {
     if (!ended && ::waitpid(pid, &wait_status, WNOHANG) == pid) ended = true;
     return !ended;
   }
+  // One that lives: the first may have ended.
+  pid_t task() { return control().holder_tid ? static_cast<pid_t>(control().holder_tid) : pid; }
+  Result<std::string> copy_of(const Mapping& m);
   TraceeMemory memory() {
     return TraceeMemory(*channel, pid, [this] { return alive(); });
   }
@@ -151,7 +154,8 @@ Result<void> Recorder::State::prepare(const std::string& shim, const std::string
   CKPT_TRY(writer, Writer::create(options.trace_folder, header));
   started_ns = last_tick_ns = last_flush_ns = events_since_ns = now_ns(CLOCK_MONOTONIC);
   CKPT_CHECK(let_go(launched));
-  planner.emplace(pid);
+  planner.emplace(SitePlanner::Source{
+      .task = [this] { return task(); }, .copy_of = [this](const Mapping& m) { return copy_of(m); }});
   forward_signals(pid);
   return {};
 }
@@ -187,6 +191,15 @@ void Recorder::State::plan_site() {
   channel->answer(plan.ok());
 }
 
+Result<std::string> Recorder::State::copy_of(const Mapping& m) {
+  CKPT_TRY(FileHandle file, open_file(m.name, O_RDONLY | O_CLOEXEC));
+  auto identity = file_identity(file.get());
+  if (!identity || identity->second != m.inode)
+    return Error{.code = Code::not_found, .message = text(m.name, ": not the file that is mapped any more")};
+  CKPT_TRY(FileCopy copy, files->add(file.get(), options.trace_folder));
+  return text(options.trace_folder, "/files/", copy.hash);
+}
+
 void Recorder::State::inspect_code() {
   const uint64_t* args = control().args;
   if (args[2]) planner->inspect_code(args[0], args[1]);
@@ -202,7 +215,8 @@ void Recorder::State::map_file() {
   std::memset(r, 0, sizeof control().results);
   uint64_t known = 0;
   planner->forget_mappings();
-  Result<FileHandle> file = open_file(text("/proc/", pid, "/fd/", static_cast<int>(descriptor)), O_RDONLY | O_CLOEXEC);
+  Result<FileHandle> file =
+      open_file(text("/proc/", task(), "/fd/", static_cast<int>(descriptor)), O_RDONLY | O_CLOEXEC);
   if (file) {
     if (auto identity = file_identity(file->get())) {
       Result<FileCopy> copy = files->add(file->get(), options.trace_folder);
@@ -302,7 +316,7 @@ void Recorder::State::drain() {
 // the end of every slice.
 uint64_t Recorder::State::patience_ns() {
   uint64_t slice = options.slice_us * 1000ull;
-  if (spinners.contains(control().holder_task)) return std::min(slice, kSpinner_ns);
+  if (control().inexact && spinners.contains(control().holder_task)) return std::min(slice, kSpinner_ns);
   return control().inexact ? slice : kStuck_ns;
 }
 
@@ -344,7 +358,10 @@ void Recorder::State::tick() {
 
 void Recorder::State::loop() {
   while (alive()) {
-    serve();
+    if (channel->asked()) {
+      serve();
+      events_since_ns = now_ns(CLOCK_MONOTONIC);  // its time was ours
+    }
     drain();
     tick();
     bool watched = control().waiting_tasks > 0 && spinners.contains(control().holder_task);

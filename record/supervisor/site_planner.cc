@@ -19,8 +19,9 @@ namespace {
 
 constexpr uint64_t kAreaBytes = 64ull << 10, kReach = 0x7ff00000, kGuard = 64ull << 10, kSlotBytes = 16;
 
-// Where a file offset is in the module's own addresses.
-std::optional<uint64_t> vaddr_of(const std::string& path, uint64_t offset) {
+// What is added to the module's own addresses where `m` shows a part of its code. The linker need
+// not begin a segment at a page's start; the mapping does.
+std::optional<uint64_t> slide_of(const std::string& path, const Mapping& m) {
   std::ifstream file(path, std::ios::binary);
   Elf64_Ehdr head;
   if (!file.read(reinterpret_cast<char*>(&head), sizeof head) || std::memcmp(head.e_ident, ELFMAG, SELFMAG) != 0)
@@ -29,8 +30,10 @@ std::optional<uint64_t> vaddr_of(const std::string& path, uint64_t offset) {
     Elf64_Phdr segment;
     file.seekg(static_cast<std::streamoff>(head.e_phoff + i * sizeof segment));
     if (!file.read(reinterpret_cast<char*>(&segment), sizeof segment)) return std::nullopt;
-    if (segment.p_type == PT_LOAD && offset - segment.p_offset < segment.p_filesz)
-      return offset - segment.p_offset + segment.p_vaddr;
+    if (segment.p_type != PT_LOAD || !(segment.p_flags & PF_X)) continue;
+    uint64_t first = segment.p_offset / kPageBytes * kPageBytes;
+    if (m.offset >= first && m.offset < segment.p_offset + segment.p_filesz)
+      return m.start - m.offset + segment.p_offset - segment.p_vaddr;
   }
   return std::nullopt;
 }
@@ -43,6 +46,7 @@ bool reaches(uint64_t from, uint64_t to) {
 }  // namespace
 
 struct SitePlanner::Loaded {
+  std::string path;
   sites::Module module;
 };
 
@@ -50,19 +54,20 @@ const Mapping* SitePlanner::mapping_at(uint64_t pc) {
   for (int attempt = 0; attempt < 2; attempt++) {
     for (const Mapping& m : mappings_)
       if (pc >= m.start && pc < m.end) return &m;
-    if (auto fresh = read_mappings(pid_)) mappings_ = *fresh;
+    if (auto fresh = read_mappings(source_.task())) mappings_ = *fresh;
   }
   return nullptr;
 }
 
 Result<SitePlanner::Loaded*> SitePlanner::module_of(const Mapping& m) {
-  auto& entry = modules_[{m.name, m.inode}];
+  std::string& copy = copies_[{m.name, m.inode}];
+  if (copy.empty()) {
+    CKPT_TRY(copy, source_.copy_of(m));
+  }
+  auto& entry = modules_[copy];
   if (!entry) {
-    struct stat facts;
-    if (::stat(m.name.c_str(), &facts) != 0 || facts.st_ino != m.inode)
-      return Error{.code = Code::not_found, .message = text(m.name, ": not the file that is mapped any more")};
-    CKPT_TRY(sites::Module module, sites::Module::open(m.name));
-    entry = std::make_shared<Loaded>(Loaded{std::move(module)});
+    CKPT_TRY(sites::Module module, sites::Module::open(copy));
+    entry = std::make_shared<Loaded>(Loaded{copy, std::move(module)});
   }
   return entry.get();
 }
@@ -72,7 +77,7 @@ Result<SitePlanner::Loaded*> SitePlanner::module_of(const Mapping& m) {
 Result<SitePlanner::Area*> SitePlanner::area_near(uint64_t address) {
   for (Area& area : areas_)
     if (reaches(area.start, address) && area.used + sites::kMaxTrampolineBytes <= area.bytes) return &area;
-  CKPT_TRY(mappings_, read_mappings(pid_));
+  CKPT_TRY(mappings_, read_mappings(source_.task()));
   for (size_t i = mappings_.size(); i-- > 0;) {
     if (mappings_[i].start > address) continue;
     uint64_t above = mappings_[i].start;
@@ -124,11 +129,11 @@ Result<abi::SitePlan> SitePlanner::make_plan(uint64_t pc, const Mapping& m) {
   if (!m.is_file() || m.shared || !(m.prot & PROT_EXEC))
     return Error{.code = Code::unsupported, .message = "code that is in no file"};
   if (m.prot & PROT_WRITE) return Error{.code = Code::unsupported, .message = "code that may be written"};
-  auto vaddr = vaddr_of(m.name, pc - m.start + m.offset);
-  if (!vaddr) return Error{.code = Code::unsupported, .message = "not an ELF segment"};
   CKPT_TRY(Loaded * loaded, module_of(m));
-  CKPT_TRY(sites::Window window, sites::plan_window(loaded->module, *vaddr));
-  return place(window, pc - *vaddr);
+  auto slide = slide_of(loaded->path, m);
+  if (!slide) return Error{.code = Code::unsupported, .message = "not an ELF segment"};
+  CKPT_TRY(sites::Window window, sites::plan_window(loaded->module, pc - *slide));
+  return place(window, *slide);
 }
 
 Result<abi::SitePlan> SitePlanner::plan(uint64_t pc) {
@@ -159,6 +164,9 @@ static Result<abi::SitePlan> plan_breakpoint(const sites::Module& module, uint64
   plan.operand = instruction.operand;
   plan.site = vaddr + slide;
   plan.after_site = plan.site + instruction.bytes;
+  plan.window_start = plan.site;
+  plan.window_bytes = instruction.bytes;
+  std::ranges::copy(module.code(vaddr, vaddr + instruction.bytes), plan.original);
   return plan;
 }
 
@@ -204,8 +212,9 @@ void SitePlanner::inspect_mapping(const Mapping& m) {
                         m.is_file() ? "code that may change" : "code that is in no file"});
     return;
   }
-  auto vaddr = vaddr_of(m.name, m.offset);
-  Result<Loaded*> loaded = vaddr ? module_of(m) : Error{.code = Code::unsupported, .message = "not an ELF segment"};
+  Result<Loaded*> loaded = module_of(m);
+  auto slide_found = loaded ? slide_of((*loaded)->path, m) : std::nullopt;
+  if (loaded && !slide_found) loaded = Error{.code = Code::unsupported, .message = "not an ELF segment"};
   Result<std::vector<sites::Candidate>> found =
       loaded ? sites::scan_candidates((*loaded)->module) : Result<std::vector<sites::Candidate>>(loaded.error());
   if (!found) {
@@ -213,7 +222,7 @@ void SitePlanner::inspect_mapping(const Mapping& m) {
     return;
   }
   const sites::Module& module = (*loaded)->module;
-  uint64_t slide = m.start - *vaddr;
+  uint64_t slide = *slide_found;
   std::vector<uint64_t> wanted;
   for (const sites::Candidate& candidate : *found) {
     uint64_t at = candidate.vaddr + slide;
@@ -238,10 +247,10 @@ void SitePlanner::inspect_mapping(const Mapping& m) {
 }
 
 void SitePlanner::inspect_code(uint64_t address, uint64_t bytes) {
-  mappings_.clear();
-  auto fresh = read_mappings(pid_);
-  if (!fresh) {
-    unknown_.push_back({"the program", fresh.error().message});
+  forget_mappings();
+  auto fresh = read_mappings(source_.task());
+  if (!fresh || fresh->empty()) {
+    unknown_.push_back({"the program", fresh ? "its mappings cannot be seen" : fresh.error().message});
     return;
   }
   for (const Mapping& m : *fresh) {

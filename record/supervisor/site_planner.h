@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -20,7 +21,11 @@ namespace ckpt {
 
 class SitePlanner final {
  public:
-  explicit SitePlanner(pid_t pid) : pid_(pid) {}
+  struct Source {
+    std::function<pid_t()> task;                                // a living task of the program
+    std::function<Result<std::string>(const Mapping&)> copy_of;  // a copy of the mapped file, which never changes
+  };
+  explicit SitePlanner(Source source) : source_(std::move(source)) {}
 
   // A plan for the instruction at `pc`, or the reason why it stays on the slow path.
   Result<abi::SitePlan> plan(uint64_t pc);
@@ -41,7 +46,10 @@ class SitePlanner final {
   void leave_out(uint64_t start, uint64_t end) { left_out_.push_back({start, end}); }
 
   // Mappings changed: look again.
-  void forget_mappings() { mappings_.clear(); }
+  void forget_mappings() {
+    mappings_.clear();
+    copies_.clear();
+  }
 
   struct Slow {
     std::string where;
@@ -65,9 +73,10 @@ class SitePlanner final {
   void guard(const Mapping& m, const sites::Module& module, uint64_t slide, uint64_t vaddr);
   bool ours(const Mapping& m) const;
 
-  pid_t pid_;
+  Source source_;
   std::vector<Mapping> mappings_;
-  std::map<std::pair<std::string, uint64_t>, std::shared_ptr<Loaded>> modules_;  // by name and inode
+  std::map<std::pair<std::string, uint64_t>, std::string> copies_;  // by name and inode
+  std::map<std::string, std::shared_ptr<Loaded>> modules_;          // by copy
   std::vector<Area> areas_;
   std::vector<Slow> slow_;
   uint64_t patched_ = 0;

@@ -267,7 +267,10 @@ void on_fault(Task* task) {
   bool guarded = event->kind == EventKind::patch && event->number == static_cast<u16>(abi::PatchStep::guard) &&
                  event->task == task->number;
   if (guarded) {
-    apply_side_event(task, event);
+    auto lifts = [](const abi::EventHeader* e) {
+      return e && e->kind == EventKind::patch && e->number == static_cast<u16>(abi::PatchStep::guard) && e->result == 0;
+    };
+    while (lifts(next_event())) apply_side_event(task, next_event());
     after_event(task);
     return;
   }
