@@ -67,9 +67,33 @@ static int map_zone(const struct Session* s) {
   return ok;
 }
 
+// ---- Points (points.S) -----------------------------------------------------------------
+#define NEXT_AFTER_US ((void*)-1l)
+extern void* dlsym(void* handle, const char* name) __attribute__((weak));
+extern char* dlerror(void) __attribute__((weak));
+
+static const char kNames[][24] = {
+#define INTERPOSED(name, arguments) #name,
+#include "trace/model/interposed.inc"
+#undef INTERPOSED
+};
+extern HIDDEN void* ckpt_shim_next[];
+
+// dlsym frees what an earlier failure left, and that must not ask dlsym where free is: so all are
+// looked for at once, while there is no failure yet.
+static void find_next_definitions(void) {
+  if (!dlsym) return;
+  for (size_t i = 0; i < sizeof kNames / sizeof *kNames; i++) {
+    void* next = dlsym(NEXT_AFTER_US, kNames[i]);
+    if (next) ckpt_shim_next[i] = next;
+  }
+  if (dlerror) dlerror();  // a program need not have them all
+}
+
 // Runs before every other initialiser (-z initfirst).
 __attribute__((constructor)) static void ckpt_shim_start(int argc, char** argv, char** environment) {
   (void)argc, (void)argv;
+  find_next_definitions();
   const char* text = find(environment, "CKPT_SESSION");
   if (!text) return;  // preloaded by hand: nothing to do
   struct Session s;
@@ -91,17 +115,6 @@ __attribute__((visibility("default"))) unsigned ckpt_shim_random(void* self) {
   call6(__NR_getrandom, (long)&value, sizeof value, 0, 0, 0, 0);
   return value;
 }
-
-// ---- Points (points.S) -----------------------------------------------------------------
-#define NEXT_AFTER_US ((void*)-1l)
-extern void* dlsym(void* handle, const char* name) __attribute__((weak));
-
-static const char kNames[][24] = {
-#define INTERPOSED(name, arguments) #name,
-#include "trace/model/interposed.inc"
-#undef INTERPOSED
-};
-extern HIDDEN void* ckpt_shim_next[];
 
 HIDDEN void ckpt_shim_resolve(unsigned index) {
   void* next = dlsym ? dlsym(NEXT_AFTER_US, kNames[index]) : NULL;
