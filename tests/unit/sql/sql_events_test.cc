@@ -253,7 +253,7 @@ TEST_CASE("sql: every table is listed with its columns") {
   SmallTrace trace;
   Sql sql = trace.open();
   auto tables = sql.tables();
-  CHECK(tables.size() == 16);
+  CHECK(tables.size() == 17);
   for (const SqlTable& table : tables) {
     CAPTURE(table.name);
     CHECK(!table.columns.empty());
