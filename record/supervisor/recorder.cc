@@ -311,15 +311,16 @@ void Recorder::State::drain() {
   }
 }
 
-// A task that holds the turn without events while another waits: after a long time it is
-// interrupted where it is. Once a trace is not exact any more nothing is lost by doing so at
-// the end of every slice.
+// How long a task may go without events while others wait.
 uint64_t Recorder::State::patience_ns() {
   uint64_t slice = options.slice_us * 1000ull;
   if (control().inexact && spinners.contains(control().holder_task)) return std::min(slice, kSpinner_ns);
   return control().inexact ? slice : kStuck_ns;
 }
 
+// A task that holds the turn without events while another waits: after a long time it is
+// interrupted where it is. Once a trace is not exact any more nothing is lost by doing so at
+// the end of every slice.
 void Recorder::State::unstick(uint64_t now) {
   abi::Control& shared = control();
   if (shared.events_written != seen_events) {

@@ -2,7 +2,6 @@
 
 #include <elf.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <cstring>
